@@ -1,0 +1,119 @@
+# llmutils: small Unix filters for the logs of LLM applications.
+# GNU make; see README.md.  Variants (check-san, ...) are the same rules in another B.
+
+VERSION  = 0.1.0
+PREFIX  ?= /usr/local
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+LIBEXEC  = $(DESTDIR)$(PREFIX)/share/llmutils
+
+B       ?= build
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+WERROR  ?=
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wundef -Wvla \
+	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual $(WERROR)
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_LD = -pie -Wl,-z,relro,-z,now
+ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
+HARDEN += -fstack-clash-protection -fcf-protection
+endif
+ifneq (,$(findstring -fsanitize,$(CFLAGS)))
+HARDEN = -fPIE
+endif
+
+TOOLS = $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
+LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
+BINS  = $(TOOLS:%=$(B)/%)
+WORKFLOWS = scripts/sync.sh
+UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+
+PKGS = libcurl zlib
+ALL_CPPFLAGS = -Ilib -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
+ALL_CFLAGS = -std=c11 -pthread $(WARN) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)	# as needed: dedup starts without libcurl
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm -ldl
+
+FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
+PROVE ?= prove
+JOBS  ?= $(shell nproc 2>/dev/null || echo 2)
+# Tests that need no network; the services' official clients are added by scripts/test.sh.
+TESTS ?= $(wildcard tests/*.t) $(UNITS)
+
+all: $(BINS)
+
+$(BINS): $(B)/%: $(B)/cmd/%.o $(B)/lib.a
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(UNITS): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(B)/gen: $(B)/tests/bench/gen.o
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+$(B)/lib.a: $(LIBO)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+check: all $(UNITS) $(B)/gen
+	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
+
+check-san:
+	$(MAKE) check B=$(B)/san CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+lint: all
+	scripts/lint.sh
+
+bench: all $(B)/gen
+	B=$(abspath $(B)) tests/bench/run.sh
+
+# libFuzzer comes with clang; each target starts from the corpus in the tree and adds nothing to it.
+fuzz:
+	$(MAKE) B=$(B)/fuzzing CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		fuzz-targets
+	B=$(abspath $(B)/fuzzing) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
+
+fuzz-targets: $(FUZZERS)
+
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/reference.o $(B)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+completions: all
+	B=$(B) scripts/completions.sh $(B)/completions
+
+install: all completions
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(LIBEXEC)
+	install -m 755 $(BINS) $(BINDIR)
+	install -m 644 man/*.1 $(MANDIR)/man1
+	install -m 644 man/*.7 $(MANDIR)/man7
+	install -m 755 $(WORKFLOWS) $(LIBEXEC)
+	install -m 644 $(B)/completions/llmutils.bash $(BASHDIR)/llmutils
+	cd $(BASHDIR) && for t in $(TOOLS); do ln -sf llmutils $$t; done
+	install -m 644 $(B)/completions/_llmutils $(ZSHDIR)
+
+uninstall:
+	rm -f $(TOOLS:%=$(BINDIR)/%) $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1)) \
+		$(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7)) $(patsubst scripts/%,$(LIBEXEC)/%,$(WORKFLOWS)) \
+		$(BASHDIR)/llmutils $(TOOLS:%=$(BASHDIR)/%) $(ZSHDIR)/_llmutils
+	-rmdir $(LIBEXEC) 2>/dev/null
+
+dist:
+	@mkdir -p $(B)
+	git archive --prefix=llmutils-$(VERSION)/ -o $(B)/llmutils-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.SECONDARY:
+.PHONY: all check check-san lint bench fuzz fuzz-targets completions install uninstall dist clean

@@ -1,0 +1,127 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/msg.h"
+#include "base/sig.h"
+
+#define PIPE_BYTES (1 << 20)
+
+int
+io_wait(int fd, int timeout_ms)
+{
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = sig_fd(), .events = POLLIN },
+	};
+
+	for (;;) {
+		int n = poll(p, 2, timeout_ms);
+
+		if (sig_caught() != 0) {
+			errno = EINTR;
+			return -1;
+		}
+		if (n > 0 && p[0].revents != 0)
+			return 1;
+		if (n == 0)
+			return 0;
+		if (n == -1 && errno != EINTR)
+			return -1;
+	}
+}
+
+ssize_t
+io_read(int fd, void *p, size_t len)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (sig_fd() != -1 && io_wait(fd, -1) == -1)
+			return -1;
+		n = read(fd, p, len);
+		if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+			return n;
+	}
+}
+
+int
+io_write(int fd, const void *p, size_t len)
+{
+	const char *s = p;
+
+	while (len > 0) {
+		ssize_t n = write(fd, s, len);
+
+		if (n > 0) {
+			s += n;
+			len -= (size_t)n;
+		} else if (n == -1 && errno == EAGAIN) {
+			struct pollfd w = { .fd = fd, .events = POLLOUT };
+
+			(void)poll(&w, 1, -1);
+		} else if (n == -1 && errno != EINTR) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+io_tune(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return;
+#ifdef F_SETPIPE_SZ
+	if (S_ISFIFO(st.st_mode))
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+#endif
+	if (S_ISREG(st.st_mode))
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+void
+io_open_std(void)
+{
+	/* In the wrong direction, so that using a closed stdin or stdout still fails. */
+	static const int mode[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", mode[fd]) == -1)
+			_exit(ST_FAILED);
+}
+
+static void
+stdout_failed(void)
+{
+	if (errno == EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	die(ST_FAILED, "stdout: %s", strerror(errno));
+}
+
+void
+io_stdout(const void *p, size_t len)
+{
+	if (io_write(1, p, len) == -1)
+		stdout_failed();
+}
+
+int
+io_close_stdout(int status)
+{
+	if (close(1) == -1 && errno != EBADF) {
+		warn("stdout: %s", strerror(errno));
+		return worse(status, ST_FAILED);
+	}
+	return status;
+}

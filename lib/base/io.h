@@ -1,0 +1,42 @@
+/*
+ * io.h - read(2) and write(2) with EINTR, short counts and signals handled once.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Read what is there, up to len bytes, waiting for the first.  Returns the
+ * count, 0 at the end, or -1 with errno; EINTR means that a caught signal
+ * (sig.h) asks the tool to stop.
+ */
+ssize_t	io_read(int fd, void *p, size_t len) __attribute__((warn_unused_result));
+
+/*
+ * Wait until fd can be read.  Returns 1, 0 after timeout_ms (-1: no limit), or
+ * -1 with errno, EINTR as above.
+ */
+int	io_wait(int fd, int timeout_ms) __attribute__((warn_unused_result));
+
+/* Write all of it.  Returns 0, or -1 with errno. */
+int	io_write(int fd, const void *p, size_t len) __attribute__((warn_unused_result));
+
+/* Read ahead, larger pipes: hints whose failure does not matter. */
+void	io_tune(int fd);
+
+/* Open fds 0-2 on /dev/null where they are closed, so that no file of ours becomes one of them. */
+void	io_open_std(void);
+
+/*
+ * Write to stdout for a tool: like io_write, but a closed pipe ends the process
+ * by SIGPIPE, as if the signal had not been ignored, and any other error ends it with
+ * status 3 and a message.
+ */
+void	io_stdout(const void *p, size_t len);
+
+/* Close stdout and return status, or complain and return 3 when that fails. */
+int	io_close_stdout(int status) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * mem.h - allocation that does not return on failure.
+ *
+ * Running out of memory ends the process with status 3 and one line on stderr;
+ * every file of ours is readable after a death at any instant, so nothing more
+ * can usefully be done.  Sizes are checked for overflow before they multiply.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* Return new memory; the caller frees it with free().  mem_zero is zero filled. */
+void	*mem_alloc(size_t size);
+void	*mem_zero(size_t n, size_t size);
+void	*mem_resize(void *p, size_t n, size_t size);
+char	*mem_dup(const char *s, size_t len);	/* adds a terminating NUL */
+
+/*
+ * Make room for want elements of size bytes in an array that holds *cap:
+ * returns p or its new place, doubling *cap at least.
+ */
+void	*mem_grow(void *p, size_t *cap, size_t want, size_t size);
+
+#endif

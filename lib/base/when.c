@@ -1,0 +1,195 @@
+#include "base/when.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND	INT64_C(1000)
+#define MINUTE	(60 * SECOND)
+#define HOUR	(60 * MINUTE)
+#define DAY	(24 * HOUR)
+
+static int64_t
+clock_ms(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+when_now(void)
+{
+	return clock_ms(CLOCK_REALTIME);
+}
+
+int64_t
+when_mono(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+/* Days from 1970-01-01 in the proleptic Gregorian calendar; a year begins in March here. */
+static int64_t
+days_of(int64_t y, int m, int d)
+{
+	int64_t era, yoe, doy;
+
+	y -= m <= 2;
+	era = (y >= 0 ? y : y - 399) / 400;
+	yoe = y - era * 400;
+	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+struct cursor {
+	const char *p, *end;
+};
+
+static bool
+digits(struct cursor *c, int n, int *value)
+{
+	*value = 0;
+	for (int i = 0; i < n; i++, c->p++) {
+		if (c->p == c->end || *c->p < '0' || *c->p > '9')
+			return false;
+		*value = *value * 10 + (*c->p - '0');
+	}
+	return true;
+}
+
+static bool
+eat(struct cursor *c, const char *set)
+{
+	if (c->p == c->end || *c->p == '\0' || strchr(set, *c->p) == NULL)
+		return false;
+	c->p++;
+	return true;
+}
+
+static int
+days_in(int y, int m)
+{
+	static const int n[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	return m == 2 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0) ? 29 : n[m - 1];
+}
+
+static int
+fraction(struct cursor *c)
+{
+	int ms = 0, scale = 100;
+
+	for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++, scale /= 10)
+		ms += (*c->p - '0') * scale;
+	return ms;
+}
+
+static bool
+zone(struct cursor *c, int *minutes, bool *given)
+{
+	int h, m = 0, sign;
+
+	*minutes = 0;
+	*given = c->p < c->end;
+	if (!*given || eat(c, "Zz"))
+		return true;
+	sign = *c->p == '-' ? -1 : 1;
+	if (!eat(c, "+-") || !digits(c, 2, &h))
+		return false;
+	if (c->p < c->end && (eat(c, ":"), !digits(c, 2, &m)))
+		return false;
+	*minutes = sign * (h * 60 + m);
+	return h < 24 && m < 60;
+}
+
+bool
+when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
+{
+	struct cursor c = { s, s + len };
+	int y, mon, d, h = 0, min = 0, sec = 0, frac = 0, off = 0;
+	bool given = false;
+
+	if (!digits(&c, 4, &y) || !eat(&c, "-") || !digits(&c, 2, &mon) || !eat(&c, "-") || !digits(&c, 2, &d))
+		return false;
+	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon))
+		return false;
+	if (c.p < c.end) {
+		if (!eat(&c, "Tt ") || !digits(&c, 2, &h) || !eat(&c, ":") || !digits(&c, 2, &min))
+			return false;
+		if (eat(&c, ":") && !digits(&c, 2, &sec))
+			return false;
+		if (eat(&c, ".,")) {
+			const char *from = c.p;
+
+			frac = fraction(&c);
+			if (c.p == from)
+				return false;
+		}
+		if (h > 23 || min > 59 || sec > 60 || !zone(&c, &off, &given) || c.p != c.end)
+			return false;
+	}
+	*ms = days_of(y, mon, d) * DAY + h * HOUR + (min - off) * MINUTE + sec * SECOND + frac;
+	if (zoned != NULL)
+		*zoned = given;
+	return true;
+}
+
+bool
+when_parse_arg(const char *s, int64_t *ms)
+{
+	int64_t ago;
+
+	if (when_parse_duration(s, &ago)) {
+		*ms = when_now() - ago;
+		return true;
+	}
+	return when_parse(s, strlen(s), ms, NULL);
+}
+
+const char *
+when_format(int64_t ms, char out[WHEN_SIZE])
+{
+	int64_t day = ms >= 0 ? ms / DAY : -((DAY - 1 - ms) / DAY);
+	int rest = (int)(ms - day * DAY);
+	/* The inverse of days_of. */
+	int64_t z = day + 719468;
+	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t doe = z - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+	int d = (int)(doy - (153 * mp + 2) / 5 + 1);
+	int m = (int)(mp < 10 ? mp + 3 : mp - 9);
+	int y = (int)(yoe + era * 400 + (m <= 2));
+
+	if (y < 0 || y > 9999)
+		y = y < 0 ? 0 : 9999;
+	snprintf(out, WHEN_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", y, m % 100, d % 100, rest / 3600000 % 100,
+	    rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
+	return out;
+}
+
+bool
+when_parse_duration(const char *s, int64_t *ms)
+{
+	static const struct { const char *unit; int64_t ms; } units[] = {
+		{ "", SECOND }, { "ms", 1 }, { "s", SECOND }, { "m", MINUTE }, { "h", HOUR }, { "d", DAY }, { "w", 7 * DAY },
+	};
+	char *end;
+	long long n;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (errno != 0)
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(end, units[i].unit) == 0)
+			return !__builtin_mul_overflow((int64_t)n, units[i].ms, ms) && *ms < 100000 * DAY;
+	return false;
+}
