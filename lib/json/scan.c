@@ -1,0 +1,384 @@
+#include "json/scan.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "json/utf8.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define X 0x80
+/* The value of a hex digit, or X. */
+static const unsigned char hex[256] = {
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, 0,1,2,3,4,5,6,7,8,9,X,X,X,X,X,X,
+	X,10,11,12,13,14,15,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,10,11,12,13,14,15,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+	X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X, X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,X,
+};
+#undef X
+
+static const unsigned char escape[256] = {
+	['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1,
+};
+
+static const char *
+fail(struct scan *s, const char *error, const char *at)
+{
+	s->error = error;
+	s->at = at;
+	return NULL;
+}
+
+static inline const char *
+blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t' || *p == '\r')
+		p++;
+	return p;
+}
+
+static inline bool
+digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+number_starts(char c)
+{
+	return digit(c) || c == '-';
+}
+
+static inline bool
+ends_scalar(char c)
+{
+	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static inline const char *
+number(const char *p)
+{
+	if (*p == '-')
+		p++;
+	if (*p == '0')
+		p++;
+	else if (digit(*p))
+		while (digit(*p))
+			p++;
+	else
+		return NULL;
+	if (*p == '.') {
+		if (!digit(*++p))
+			return NULL;
+		while (digit(*p))
+			p++;
+	}
+	if (*p == 'e' || *p == 'E') {
+		p++;
+		if (*p == '+' || *p == '-')
+			p++;
+		if (!digit(*p))
+			return NULL;
+		while (digit(*p))
+			p++;
+	}
+	return p;
+}
+
+/* Eight bytes at a time; the high bit of a byte is set where the byte is wanted. */
+static inline const char *
+portable_str_stop(const char *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+
+	for (;; p += 8) {
+		uint64_t v, quote, slash, control;
+
+		memcpy(&v, p, sizeof v);
+		quote = v ^ ones * '"';
+		slash = v ^ ones * '\\';
+		/* Borrows can mark a byte too many, but only behind one that is truly wanted. */
+		control = (v - ones * 0x20) & ~v;
+		quote = (quote - ones) & ~quote;
+		slash = (slash - ones) & ~slash;
+		if (((quote | slash | control) & high) == 0)
+			continue;
+		while (*p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+			p++;
+		return p;
+	}
+}
+
+#define TARGET
+#define NAME(x) portable_##x
+#include "json/scan_walk.inc"
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,bmi"))) static inline const char *
+avx2_str_stop(const char *p)
+{
+	const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'), control = _mm256_set1_epi8(0x1f);
+
+	for (;; p += 32) {
+		__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+		__m256i hit = _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, slash)),
+		    _mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v));
+		unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+
+		if (mask != 0)
+			return p + __builtin_ctz(mask);
+	}
+}
+#define TARGET __attribute__((target("avx2,bmi")))
+#define NAME(x) avx2_##x
+#include "json/scan_walk.inc"
+
+static inline const char *
+base_str_stop(const char *p)
+{
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
+
+	for (;; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)),
+		    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+
+		if (mask != 0)
+			return p + __builtin_ctz(mask);
+	}
+}
+#elif defined(__aarch64__)
+static inline const char *
+base_str_stop(const char *p)
+{
+	const uint8x16_t quote = vdupq_n_u8('"'), slash = vdupq_n_u8('\\'), control = vdupq_n_u8(0x20);
+
+	for (;; p += 16) {
+		uint8x16_t v = vld1q_u8((const uint8_t *)p);
+		uint8x16_t hit = vorrq_u8(vorrq_u8(vceqq_u8(v, quote), vceqq_u8(v, slash)), vcltq_u8(v, control));
+		/* Four bits for each byte. */
+		uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(hit), 4)), 0);
+
+		if (mask != 0)
+			return p + __builtin_ctzll(mask) / 4;
+	}
+}
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+#define TARGET
+#define NAME(x) base_##x
+#include "json/scan_walk.inc"
+#endif
+
+struct path_set {
+	const char *(*walk)(struct scan *s, const char *p, bool record);
+	const char *(*skip)(const char *p);
+	const char *(*utf8)(const char *p, size_t len);
+};
+
+static const struct path_set portable = { portable_walk, portable_skip, utf8_check_portable };
+#if defined(__x86_64__)
+static const struct path_set avx2 = { avx2_walk, avx2_skip, utf8_check_avx2 };
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+static const struct path_set base = { base_walk, base_skip, utf8_check_portable };
+#endif
+
+static const struct path_set *_Atomic chosen;
+
+static const struct path_set *
+choose(void)
+{
+	const struct path_set *c = &portable;
+
+#if defined(__x86_64__)
+	c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? &avx2 : &base;
+#elif defined(__aarch64__)
+	c = &base;
+#endif
+	atomic_store_explicit(&chosen, c, memory_order_relaxed);
+	return c;
+}
+
+static inline const struct path_set *
+path(void)
+{
+	const struct path_set *c = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	return c != NULL ? c : choose();
+}
+
+void
+scan_force_portable(bool on)
+{
+	atomic_store(&chosen, on ? &portable : NULL);
+}
+
+const char *
+scan_record(struct scan *s, const char *p)
+{
+	return path()->walk(s, p, true);
+}
+
+const char *
+scan_value(struct scan *s, const char *p)
+{
+	return path()->walk(s, p, false);
+}
+
+const char *
+scan_utf8(const char *p, size_t len)
+{
+	return path()->utf8(p, len);
+}
+
+void
+scan_free(struct scan *s)
+{
+	free(s->m);
+	memset(s, 0, sizeof *s);
+}
+
+const char *
+json_skip(const char *p)
+{
+	return path()->skip(p);
+}
+
+/* The code unit of the four digits of a \\u escape. */
+static int
+hex4(const char *p)
+{
+	return hex[(unsigned char)p[0]] << 12 | hex[(unsigned char)p[1]] << 8 | hex[(unsigned char)p[2]] << 4 |
+	    hex[(unsigned char)p[3]];
+}
+
+size_t
+json_unescape(const char **pp, const char *end, char out[4])
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *p = *pp + 1, *which;
+	int c;
+
+	if (*p != 'u') {
+		which = strchr(from, *p);
+		out[0] = which != NULL ? to[which - from] : *p;
+		*pp = p + 1;
+		return 1;
+	}
+	c = hex4(p + 1);
+	p += 5;
+	if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+		int low = hex4(p + 2);
+
+		if (low >= 0xdc00 && low < 0xe000) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			p += 6;
+		}
+	}
+	if (c >= 0xd800 && c < 0xe000)
+		c = 0xfffd;
+	*pp = p;
+	return utf8_encode((unsigned)c, out);
+}
+
+bool
+json_spells(struct span raw, const char *s, size_t len)
+{
+	const char *p = raw.p, *end = raw.p + raw.len, *s_end = s + len;
+
+	/* Escapes only make a name longer. */
+	if (raw.len <= len || memchr(raw.p, '\\', raw.len) == NULL)
+		return raw.len == len && memcmp(raw.p, s, len) == 0;
+	while (p < end) {
+		char one[4];
+		size_t n = 1;
+
+		if (*p == '\\')
+			n = json_unescape(&p, end, one);
+		else
+			one[0] = *p++;
+		if ((size_t)(s_end - s) < n || memcmp(s, one, n) != 0)
+			return false;
+		s += n;
+	}
+	return s == s_end;
+}
+
+const struct member *
+scan_find(const struct scan *s, const char *name, size_t len)
+{
+	for (size_t i = s->n; i-- > 0; )
+		if (json_spells(s->m[i].key, name, len))
+			return &s->m[i];
+	return NULL;
+}
+
+struct json_iter
+json_open(struct span container)
+{
+	return (struct json_iter){ container.p + 1 };
+}
+
+bool
+json_next_element(struct json_iter *it, struct span *val)
+{
+	const char *p = blanks(it->p);
+
+	if (*p == ',')
+		p = blanks(p + 1);
+	if (*p == ']')
+		return false;
+	val->p = p;
+	it->p = json_skip(p);
+	val->len = (size_t)(it->p - p);
+	return true;
+}
+
+bool
+json_next_member(struct json_iter *it, struct member *m)
+{
+	const char *p = blanks(it->p);
+
+	if (*p == ',')
+		p = blanks(p + 1);
+	if (*p == '}')
+		return false;
+	m->key.p = p + 1;
+	p = json_skip(p);
+	m->key.len = (size_t)(p - 1 - m->key.p);
+	p = blanks(blanks(p) + 1);
+	m->val.p = p;
+	it->p = json_skip(p);
+	m->val.len = (size_t)(it->p - p);
+	return true;
+}
+
+bool
+json_member(struct span object, const char *name, size_t len, struct span *val)
+{
+	struct json_iter it;
+	struct member m;
+	bool found = false;
+
+	if (object.len == 0 || object.p[0] != '{')
+		return false;
+	for (it = json_open(object); json_next_member(&it, &m); )
+		if (json_spells(m.key, name, len)) {
+			*val = m.val;
+			found = true;
+		}
+	return found;
+}

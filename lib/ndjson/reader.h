@@ -1,0 +1,40 @@
+/*
+ * reader.h - whole lines by the block.
+ *
+ * A block is what one read(2) brought (files: up to 256 KiB, which stays in the
+ * L2 cache), cut behind its last newline; the rest begins the next block.  From a
+ * pipe nothing waits for more.  A line longer than max_line comes in pieces, marked as such.
+ * A leading BOM is dropped, a last line without a newline gets one.
+ */
+#ifndef NDJSON_READER_H
+#define NDJSON_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct reader {
+	int	 fd;		/* borrowed */
+	size_t	 max_line;	/* bytes, without the newline */
+	uint64_t bytes;		/* read so far */
+	uint64_t total;		/* size of a regular file; 0: unknown */
+	int	 timeout_ms;	/* of READ_IDLE; -1: none */
+	struct buf carry;
+	bool	 begun, ended, in_long;
+};
+
+enum read_status {
+	READ_LINES,	/* whole lines, padded for the scanner */
+	READ_LONG,	/* a piece of a line that is too long; the last one ends with its newline */
+	READ_IDLE,	/* nothing came for timeout_ms */
+	READ_END,
+	READ_ERROR,	/* errno; EINTR: a signal asks to stop (base/sig.h) */
+};
+
+void	reader_init(struct reader *r, int fd, size_t max_line);
+/* Read the next block into b, whose memory is reused. */
+enum read_status reader_next(struct reader *r, struct buf *b);
+void	reader_free(struct reader *r);
+
+#endif
