@@ -1,0 +1,400 @@
+#include "langsmith/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "json/str.h"
+
+#define MOST_NAMES 6
+
+/* How each side of a conversation is named; NULL ends a list. */
+static const struct {
+	const char *role[MOST_NAMES];	/* in "role", and first in a pair */
+	const char *type[MOST_NAMES];	/* in "type" */
+	const char *class[MOST_NAMES];	/* last piece of a constructor's "id", without "Chunk" */
+} names[] = {
+	[ROLE_USER] = { { "user", "human" }, { "human" }, { "HumanMessage" } },
+	[ROLE_ASSISTANT] = { { "assistant", "ai", "model" }, { "ai" }, { "AIMessage" } },
+	[ROLE_SYSTEM] = { { "system" }, { "system" }, { "SystemMessage" } },
+	[ROLE_DEVELOPER] = { { "developer" }, { "developer" }, { NULL } },
+	[ROLE_TOOL] = { { "tool", "function" }, { "tool", "function" }, { "ToolMessage", "FunctionMessage" } },
+};
+
+/* Where the list and the plain text stand, the first name first. */
+static const char *const input_lists[] = { "messages", "input", "contents", "inputs", "chat", NULL };
+static const char *const output_lists[] = { "messages", "output", "outputs", "choices", "generations", NULL };
+static const char *const input_fields[] = {
+	"input", "question", "query", "prompt", "prompts", "user_input", "chatInput", "text", "message", "content",
+	"contents", "args", NULL
+};
+static const char *const output_fields[] = {
+	"output", "answer", "result", "response", "text", "message", "content", "completion", NULL
+};
+static const char *const made_by_programs[] = { "tool", "retriever", "parser", "embedding", NULL };
+
+static bool
+is_one_of(struct span value, const char *const *name)
+{
+	if (!json_is_string(value))
+		return false;
+	for (; *name != NULL; name++)
+		if (json_spells(json_inside(value), *name, strlen(*name)))
+			return true;
+	return false;
+}
+
+static bool
+is_a(struct span v, char open)
+{
+	return v.len != 0 && v.p[0] == open;
+}
+
+/* A string value that is not "". */
+static bool
+has_text(struct span v)
+{
+	return json_is_string(v) && v.len > 2;
+}
+
+static bool
+is_pair(struct span v, struct span *first, struct span *second)
+{
+	struct json_iter it;
+	struct span more;
+
+	if (!is_a(v, '['))
+		return false;
+	it = json_open(v);
+	return json_next_element(&it, first) && json_next_element(&it, second) && !json_next_element(&it, &more) &&
+	    json_is_string(*first) && json_is_string(*second);
+}
+
+/* ---- the list ---- */
+
+static void
+load(struct message_finder *f, struct span list)
+{
+	struct json_iter it;
+	struct span e;
+
+	f->n = 0;
+	for (it = json_open(list); json_next_element(&it, &e); f->n++) {
+		f->list = mem_grow(f->list, &f->cap, f->n + 1, sizeof *f->list);
+		f->list[f->n] = e;
+	}
+}
+
+/* Load a list; of a list of lists of objects (one per prompt of a batch) the last. */
+static void
+load_list(struct message_finder *f, struct span list)
+{
+	struct json_iter it;
+	struct span e;
+
+	load(f, list);
+	if (f->n == 0 || !is_a(f->list[f->n - 1], '['))
+		return;
+	it = json_open(f->list[f->n - 1]);
+	if (json_next_element(&it, &e) && is_a(e, '{'))
+		load(f, f->list[f->n - 1]);
+}
+
+static bool
+looks_like_message(struct span e)
+{
+	static const char *const known[] = {
+		"user", "human", "system", "developer", "assistant", "ai", "tool", "function", "model", NULL
+	};
+	struct span v, w;
+
+	if (is_pair(e, &v, &w))
+		return is_one_of(v, known);
+	if (!is_a(e, '{'))
+		return false;
+	if (JSON_MEMBER(e, "role", &v) && json_is_string(v))
+		return true;
+	if (JSON_MEMBER(e, "type", &v) && json_is_string(v) &&
+	    (JSON_MEMBER(e, "content", &w) || JSON_MEMBER(e, "data", &w) || JSON_MEMBER(e, "kwargs", &w)))
+		return true;
+	return JSON_MEMBER(e, "parts", &v) && is_a(v, '[');
+}
+
+/* A list, or an object with a list in "messages". */
+static bool
+list_in(struct span v, struct span *list)
+{
+	*list = v;
+	if (is_a(v, '{') && !JSON_MEMBER(v, "messages", list))
+		return false;
+	return is_a(*list, '[');
+}
+
+/* A string that spells a list of messages: some tracers store them so. */
+static bool
+list_in_string(struct message_finder *f, struct span string)
+{
+	struct span list, raw = json_inside(string);
+
+	if (raw.len == 0 || (raw.p[0] != '[' && raw.p[0] != '{' && raw.p[0] != '\\'))
+		return false;
+	buf_clear(&f->decoded);
+	json_decode(raw, &f->decoded);
+	buf_pad(&f->decoded);
+	if ((f->decoded.p[0] != '[' && f->decoded.p[0] != '{'))
+		return false;
+	json_one_line(f->decoded.p, f->decoded.len);
+	if (scan_value(&f->scan, f->decoded.p) != f->decoded.p + f->decoded.len)
+		return false;
+	if (!list_in((struct span){ f->decoded.p, f->decoded.len }, &list))
+		return false;
+	load_list(f, list);
+	for (size_t i = 0; i < f->n; i++)
+		if (looks_like_message(f->list[i]))
+			return true;
+	return false;
+}
+
+bool
+message_list(struct message_finder *f, struct span inputs)
+{
+	const char *const *name = f->from_outputs ? output_lists : input_lists;
+
+	f->n = 0;
+	for (; *name != NULL; name++) {
+		struct span v, list;
+
+		if (!json_member(inputs, *name, strlen(*name), &v))
+			continue;
+		if (is_a(v, '{') && !JSON_MEMBER(v, "messages", &v))
+			continue;
+		f->roleless = strcmp(*name, "contents") == 0;
+		f->decoded_list = json_is_string(v);
+		if (f->decoded_list ? list_in_string(f, v) : is_a(v, '[')) {
+			if (!f->decoded_list && list_in(v, &list))
+				load_list(f, list);
+			return true;
+		}
+	}
+	f->n = 0;
+	return false;
+}
+
+/* ---- a message ---- */
+
+static bool
+is_class(struct span id, const char *const *class)
+{
+	struct json_iter it;
+	struct span last = { NULL, 0 };
+
+	if (!is_a(id, '['))
+		return false;
+	for (it = json_open(id); json_next_element(&it, &last); )
+		;
+	if (last.p == NULL || !json_is_string(last))
+		return false;
+	for (; *class != NULL; class++) {
+		size_t n = strlen(*class);
+		struct span raw = json_inside(last);
+
+		if (json_spells(raw, *class, n))
+			return true;
+		if (raw.len == n + 5 && memcmp(raw.p, *class, n) == 0 && memcmp(raw.p + n, "Chunk", 5) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_wanted(const struct message_finder *f, struct span m)
+{
+	struct span role = { NULL, 0 }, type = role, id = role;
+	struct json_iter it;
+	struct member e;
+
+	for (it = json_open(m); json_next_member(&it, &e); ) {
+		if (JSON_SPELLS(e.key, "role"))
+			role = e.val;
+		else if (JSON_SPELLS(e.key, "type"))
+			type = e.val;
+		else if (JSON_SPELLS(e.key, "id"))
+			id = e.val;
+	}
+	if (is_one_of(role, names[f->role].role) || is_one_of(type, names[f->role].type) ||
+	    is_class(id, names[f->role].class))
+		return true;
+	return f->role == ROLE_USER && f->roleless && (role.p == NULL || json_is_null(role)) &&
+	    (type.p == NULL || json_is_null(type));
+}
+
+static bool
+part_text(const struct message_finder *f, struct span part, struct span *text)
+{
+	static const char *const asked[] = { "text", "input_text", NULL };
+	static const char *const answered[] = { "text", "output_text", NULL };
+	struct span type;
+
+	*text = part;
+	if (is_a(part, '{')) {
+		if (JSON_MEMBER(part, "type", &type) && !json_is_null(type) &&
+		    !is_one_of(type, f->role == ROLE_ASSISTANT ? answered : asked))
+			return false;
+		if (!JSON_MEMBER(part, "text", text))
+			return false;
+	}
+	return has_text(*text);
+}
+
+/* Append a string's text: as it stands, or spelled anew where its list was spelled in a string. */
+static void
+put_text(struct message_finder *f, struct span string, struct buf *out)
+{
+	struct span raw = json_inside(string);
+
+	if (!f->decoded_list) {
+		buf_add(out, raw.p, raw.len);
+		return;
+	}
+	buf_clear(&f->text);
+	json_decode(raw, &f->text);
+	json_encode_inside(f->text.p, f->text.len, out);
+}
+
+static bool
+content_text(struct message_finder *f, struct span content, struct buf *out)
+{
+	size_t from = out->len;
+	struct json_iter it;
+	struct span part, text;
+
+	if (has_text(content)) {
+		put_text(f, content, out);
+		return true;
+	}
+	if (!is_a(content, '['))
+		return false;
+	for (it = json_open(content); json_next_element(&it, &part); ) {
+		if (!part_text(f, part, &text))
+			continue;
+		if (out->len != from)
+			buf_adds(out, "\\n");
+		put_text(f, text, out);
+	}
+	return out->len != from;
+}
+
+static bool
+object_text(struct message_finder *f, struct span m, struct buf *out)
+{
+	struct span content, outer;
+
+	return (JSON_MEMBER(m, "content", &content) && content_text(f, content, out)) ||
+	    (JSON_MEMBER(m, "kwargs", &outer) && JSON_MEMBER(outer, "content", &content) && content_text(f, content, out)) ||
+	    (JSON_MEMBER(m, "data", &outer) && JSON_MEMBER(outer, "content", &content) && content_text(f, content, out)) ||
+	    (JSON_MEMBER(m, "parts", &content) && content_text(f, content, out));
+}
+
+/* An element of "choices" or "generations": the message is inside, or its text beside. */
+static bool
+answer_text(struct message_finder *f, struct span e, struct buf *out)
+{
+	struct span v;
+
+	if (JSON_MEMBER(e, "message", &v) && is_a(v, '{'))
+		return is_wanted(f, v) && object_text(f, v, out);
+	return f->role == ROLE_ASSISTANT && JSON_MEMBER(e, "text", &v) && content_text(f, v, out);
+}
+
+bool
+message_text(struct message_finder *f, size_t i, struct buf *out)
+{
+	struct span m = f->list[i], role, text;
+
+	if (is_a(m, '"') && f->roleless && f->role == ROLE_USER)
+		return content_text(f, m, out);
+	if (is_pair(m, &role, &text))
+		return is_one_of(role, names[f->role].role) && content_text(f, text, out);
+	if (!is_a(m, '{'))
+		return false;
+	if (is_wanted(f, m))
+		return object_text(f, m, out);
+	return f->from_outputs && answer_text(f, m, out);
+}
+
+/* ---- no list ---- */
+
+static bool
+only_string(struct span list, struct span *found)
+{
+	struct json_iter it;
+	struct span e;
+	int n = 0;
+
+	for (it = json_open(list); json_next_element(&it, &e); )
+		if (json_is_string(e)) {
+			*found = e;
+			n++;
+		}
+	return n == 1 && has_text(*found);
+}
+
+static bool
+last_string(struct span list, struct span *found)
+{
+	struct json_iter it;
+
+	*found = (struct span){ NULL, 0 };
+	for (it = json_open(list); json_next_element(&it, found); )
+		;
+	return has_text(*found);
+}
+
+static bool
+made_by_program(struct span run_type)
+{
+	if (!json_is_string(run_type))
+		return false;
+	for (const char *const *name = made_by_programs; *name != NULL; name++)
+		if (run_type.len - 2 == strlen(*name) && strncasecmp(run_type.p + 1, *name, run_type.len - 2) == 0)
+			return true;
+	return false;
+}
+
+bool
+message_field(struct message_finder *f, struct span inputs, struct span run_type, struct buf *out)
+{
+	const char *const *name = f->from_outputs ? output_fields : input_fields;
+
+	/* Plain inputs are the user's, plain outputs the assistant's; nobody else speaks in them. */
+	if (f->role != (f->from_outputs ? ROLE_ASSISTANT : ROLE_USER) || made_by_program(run_type))
+		return false;
+	f->decoded_list = false;
+	for (; *name != NULL; name++) {
+		struct span v, text;
+		bool found;
+
+		if (!json_member(inputs, *name, strlen(*name), &v))
+			continue;
+		if (strcmp(*name, "prompts") == 0)
+			found = is_a(v, '[') && last_string(v, &text);
+		else if (strcmp(*name, "args") == 0)
+			found = is_a(v, '[') && only_string(v, &text);
+		else
+			found = has_text(text = v) || (f->from_outputs && is_a(v, '['));
+		if (found && content_text(f, text, out))
+			return true;
+	}
+	return false;
+}
+
+void
+message_free(struct message_finder *f)
+{
+	free(f->list);
+	buf_free(&f->decoded);
+	buf_free(&f->text);
+	scan_free(&f->scan);
+	memset(f, 0, sizeof *f);
+}
