@@ -52,7 +52,7 @@ buf_addf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n <= 0 || (to = buf_reserve(b, (size_t)n + 1)) == NULL)
+	if (n <= 0 || (to = buf_reserve(b, (size_t)n)) == NULL)	/* the padding has room for the NUL */
 		return;
 	va_start(ap, fmt);
 	vsnprintf(to, (size_t)n + 1, fmt, ap);

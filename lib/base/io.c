@@ -73,6 +73,22 @@ io_write(int fd, const void *p, size_t len)
 	return 0;
 }
 
+int
+io_open_input(const char **name)
+{
+	if (strcmp(*name, "-") != 0)
+		return open(*name, O_RDONLY | O_CLOEXEC);
+	*name = "stdin";
+	return 0;
+}
+
+void
+io_close_input(int fd)
+{
+	if (fd != 0)
+		close(fd);
+}
+
 void
 io_tune(int fd)
 {

@@ -23,6 +23,13 @@ int	io_wait(int fd, int timeout_ms) __attribute__((warn_unused_result));
 /* Write all of it.  Returns 0, or -1 with errno. */
 int	io_write(int fd, const void *p, size_t len) __attribute__((warn_unused_result));
 
+/*
+ * Open an operand for reading: "-" is stdin, and *name then becomes "stdin", for messages.
+ * Returns the fd (io_close_input), or -1 with errno.
+ */
+int	io_open_input(const char **name);
+void	io_close_input(int fd);
+
 /* Read ahead, larger pipes: hints whose failure does not matter. */
 void	io_tune(int fd);
 

@@ -78,14 +78,22 @@ days_in(int y, int m)
 	return m == 2 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0) ? 29 : n[m - 1];
 }
 
-static int
-fraction(struct cursor *c)
+/* ".123456", cut to milliseconds; nothing is no fraction. */
+static bool
+fraction(struct cursor *c, int *ms)
 {
-	int ms = 0, scale = 100;
+	int digit, scale = 100;
 
-	for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++, scale /= 10)
-		ms += (*c->p - '0') * scale;
-	return ms;
+	*ms = 0;
+	if (!eat(c, ".,"))
+		return true;
+	if (!digits(c, 1, &digit))
+		return false;
+	do {
+		*ms += digit * scale;
+		scale /= 10;
+	} while (digits(c, 1, &digit));
+	return true;
 }
 
 static bool
@@ -120,15 +128,8 @@ when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
 	if (c.p < c.end) {
 		if (!eat(&c, "Tt ") || !digits(&c, 2, &h) || !eat(&c, ":") || !digits(&c, 2, &min))
 			return false;
-		if (eat(&c, ":") && !digits(&c, 2, &sec))
+		if (eat(&c, ":") && (!digits(&c, 2, &sec) || !fraction(&c, &frac)))
 			return false;
-		if (eat(&c, ".,")) {
-			const char *from = c.p;
-
-			frac = fraction(&c);
-			if (c.p == from)
-				return false;
-		}
 		if (h > 23 || min > 59 || sec > 60 || !zone(&c, &off, &given) || c.p != c.end)
 			return false;
 	}

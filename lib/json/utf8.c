@@ -161,6 +161,9 @@ utf8_check_avx2(const char *p, size_t len)
 			open = _mm256_subs_epu8(b, complete);
 		}
 		prev = b;
+		/* Not at every step, for speed; but whoever goes on behind each bad byte must not pay for all the rest. */
+		if (i % 4096 == 0 && !_mm256_testz_si256(bad, bad))
+			break;
 	}
 	if (!_mm256_testz_si256(bad, bad))
 		return utf8_check_portable(p, len);	/* it names the place */

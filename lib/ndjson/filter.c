@@ -1,7 +1,6 @@
 #include "ndjson/filter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include "ndjson/reject.h"
 
 #define MOST_JOBS 4
-#define TOO_LONG "longer than --max-line"
 
 struct bad_line {
 	size_t	 at, len;	/* in the block */
@@ -72,41 +70,23 @@ reject(struct worker *w, struct span line, const char *at, const char *reason)
 	w->bad[w->n_bad++] = b;
 }
 
-static bool
-is_empty(const char *p)
-{
-	while (*p == ' ' || *p == '\t' || *p == '\r')
-		p++;
-	return *p == '\n';
-}
-
 /* Take the line at p; returns where the next one begins. */
 static const char *
 take_line(struct worker *w, const char *p, bool utf8_ok)
 {
 	const struct filter *f = w->e->f;
-	const char *end = scan_record(&w->scan, p), *bad = NULL, *reason;
-	struct span line = { p, 0 };
+	struct record r = { .scan = &w->scan };
+	const char *at, *reason;
 
-	if (end == NULL)
-		end = memchr(w->scan.at, '\n', (size_t)(w->block.p + w->block.len - w->scan.at));
-	line.len = (size_t)(end + 1 - p);
-	if (!utf8_ok)
-		bad = scan_utf8(p, line.len);
-	if (line.len - 1 > (size_t)f->opts->max_line) {
-		reject(w, line, NULL, TOO_LONG);
-	} else if (bad != NULL && (w->scan.error == NULL || bad < w->scan.at)) {
-		reject(w, line, bad, "not UTF-8");
-	} else if (w->scan.error != NULL) {
-		reject(w, line, w->scan.at, w->scan.error);
-	} else {
-		struct record r = { line, splice_text(p, end), &w->scan };
-
+	reason = line_check(&w->scan, p, w->block.p + w->block.len, utf8_ok, (size_t)f->opts->max_line, &r.line, &at);
+	if (reason == NULL) {
 		w->records++;
-		if ((reason = f->record(w->e->f->ctx, w->state, &r, &w->out)) != NULL)
-			reject(w, line, NULL, reason);
+		r.text = splice_text(p, p + r.line.len - 1);
+		reason = f->record(w->e->f->ctx, w->state, &r, &w->out);
 	}
-	return end + 1;
+	if (reason != NULL)
+		reject(w, r.line, at, reason);
+	return p + r.line.len;
 }
 
 static void
@@ -118,7 +98,7 @@ take_block(struct worker *w)
 	w->lines = w->records = w->n_bad = 0;
 	buf_clear(&w->reasons);
 	while (p < end && !(w->e->f->opts->strict && w->n_bad != 0)) {
-		p = is_empty(p) ? (const char *)memchr(p, '\n', (size_t)(end - p)) + 1 : take_line(w, p, utf8_ok);
+		p = line_is_empty(p) ? (const char *)memchr(p, '\n', (size_t)(end - p)) + 1 : take_line(w, p, utf8_ok);
 		w->lines++;
 	}
 }
@@ -153,16 +133,13 @@ commit_long(struct worker *w)
 {
 	struct engine *e = w->e;
 
-	if (e->in_long)
-		rejects_more(e->rejects, w->block.p, w->block.len);
-	else
-		/* Its newline comes with the last piece. */
-		rejects_add(e->rejects, e->name, e->lines + 1, 0, TOO_LONG, "", 0),
-		rejects_more(e->rejects, w->block.p, w->block.len);
+	if (!e->in_long)
+		rejects_add(e->rejects, e->name, e->lines + 1, 0, LINE_TOO_LONG, "", 0);
+	rejects_more(e->rejects, w->block.p, w->block.len);	/* the newline comes with the last piece */
 	e->in_long = w->block.p[w->block.len - 1] != '\n';
 	e->lines += !e->in_long;
 	e->status = worse(e->status, ST_REJECTED);
-	if (e->f->opts->strict)
+	if (e->f->opts->strict && !e->in_long)
 		e->stop = true;
 }
 
@@ -293,17 +270,16 @@ filter_run(const struct filter *f, char *const files[], int n, struct filter_tot
 	progress_start((enum progress_when)f->opts->progress, "records");
 	io_tune(1);
 	for (int i = 0; i < (n == 0 ? 1 : n) && sig_caught() == 0; i++) {
-		bool is_stdin = n == 0 || strcmp(files[i], "-") == 0;
-		int fd = is_stdin ? 0 : open(files[i], O_RDONLY | O_CLOEXEC);
+		const char *name = n == 0 ? "-" : files[i];
+		int fd = io_open_input(&name);
 
 		if (fd == -1) {
-			warn("%s: %s", files[i], strerror(errno));
+			warn("%s: %s", name, strerror(errno));
 			st = worse(st, ST_FAILED);
 			continue;
 		}
-		st = worse(st, run_fd(f, fd, is_stdin ? "stdin" : files[i], &rejects, t));
-		if (!is_stdin)
-			close(fd);
+		st = worse(st, run_fd(f, fd, name, &rejects, t));
+		io_close_input(fd);
 		if (st == ST_REJECTED && f->opts->strict)
 			break;
 	}

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/opt.h"
 #include "base/progress.h"
-#include "json/scan.h"
+#include "ndjson/line.h"
 
 struct filter_opts {
 	int64_t	 max_line;	/* bytes */
@@ -33,13 +33,6 @@ struct filter_opts {
 	OPT_FLAG(0, "strict", &(o).strict, "stop at the first line that is rejected")
 #define OPT_JOBS(o) \
 	OPT_NUMBER('j', "jobs", &(o).jobs, 1, 64, "threads (default: CPUs, at most 4, for a file; 1 for a pipe)")
-
-/* One valid record. */
-struct record {
-	struct span line;		/* with its newline */
-	struct span text;		/* from '{' to '}' */
-	const struct scan *scan;	/* its members */
-};
 
 struct filter {
 	const struct filter_opts *opts;

@@ -38,13 +38,16 @@ cut(struct reader *r, struct buf *b, size_t len, enum read_status st)
 	return st;
 }
 
+/* Only the file's first bytes can be one; they may come one by one. */
 static bool
 drop_bom(struct reader *r, struct buf *b)
 {
-	if (r->begun || (b->len < 3 && !r->ended))
+	size_t n = b->len < 3 ? b->len : 3;
+
+	if (r->begun || n == 0)
 		return false;
-	r->begun = true;
-	if (b->len < 3 || memcmp(b->p, "\xef\xbb\xbf", 3) != 0)
+	r->begun = n == 3 || memcmp(b->p, "\xef\xbb\xbf", n) != 0;
+	if (n < 3 || memcmp(b->p, "\xef\xbb\xbf", 3) != 0)
 		return false;
 	memmove(b->p, b->p + 3, b->len -= 3);
 	return true;
@@ -105,7 +108,7 @@ reader_next(struct reader *r, struct buf *b)
 		if (ready(r, b, seen, &st))
 			return st;
 	}
-	if (b->len == 0)
+	if (b->len == 0 && !r->in_long)
 		return READ_END;
 	buf_addc(b, '\n');
 	return ready(r, b, b->len - 1, &st) ? st : READ_END;

@@ -45,7 +45,9 @@ rejects_add(struct rejects *r, const char *file, uint64_t line, size_t column, c
     size_t len)
 {
 	r->n++;
-	if (r->n <= NAMED && column != 0)
+	if (r->silent)
+		;
+	else if (r->n <= NAMED && column != 0)
 		warn("%s:%llu:%zu: %s", file, (unsigned long long)line, column, reason);
 	else if (r->n <= NAMED)
 		warn("%s:%llu: %s", file, (unsigned long long)line, reason);

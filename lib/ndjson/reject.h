@@ -8,6 +8,7 @@
 #ifndef NDJSON_REJECT_H
 #define NDJSON_REJECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 struct rejects {
 	const char *path;	/* borrowed; NULL: not kept */
 	int	 fd;
+	bool	 silent;	/* count only */
 	uint64_t n;
 	struct buf out;
 };

@@ -103,6 +103,16 @@ keyhash_end(const struct keyhash *h)
 	return f;
 }
 
+struct fingerprint
+fingerprint_text(struct keyseed seed, struct span text)
+{
+	struct keyhash h;
+
+	keyhash_init(&h, seed);
+	add_bytes(&h, text.p, text.len, 2);
+	return keyhash_end(&h);
+}
+
 static bool
 is_free(struct fingerprint f)
 {
@@ -188,9 +198,9 @@ keyset_reserve(struct keyset *s, size_t n)
 	free_table(old.slot, old.size);
 }
 
-/* Close the gap that a removed key leaves in its run of slots. */
-static void
-drop(struct keyset *s, struct fingerprint f)
+/* Closes the gap that the key leaves in its run of slots. */
+void
+keyset_remove(struct keyset *s, struct fingerprint f)
 {
 	size_t mask = s->size - 1, gap = probe(s, f), i = gap;
 
@@ -235,7 +245,7 @@ keyset_add(struct keyset *s, struct fingerprint f)
 		s->ring[s->next] = f;
 		s->next = (s->next + 1) % s->bound;
 		if (!is_free(oldest))
-			drop(s, oldest);
+			keyset_remove(s, oldest);
 	}
 	return true;
 }

@@ -46,10 +46,14 @@ void	keyhash_init(struct keyhash *h, struct keyseed seed);
 void	keyhash_add(struct keyhash *h, struct span value, struct buf *scratch);
 struct fingerprint keyhash_end(const struct keyhash *h);
 
+/* The fingerprint of a plain text. */
+struct fingerprint fingerprint_text(struct keyseed seed, struct span text);
+
 void	keyset_init(struct keyset *s, size_t bound);	/* bound 0: none */
 void	keyset_free(struct keyset *s);
 /* True when it was not in the set.  */
 bool	keyset_add(struct keyset *s, struct fingerprint f);
+void	keyset_remove(struct keyset *s, struct fingerprint f);	/* of a set without a bound */
 bool	keyset_has(const struct keyset *s, struct fingerprint f);
 /* Make room for n more, so that prefetches stay good. */
 void	keyset_reserve(struct keyset *s, size_t n);

@@ -1,0 +1,341 @@
+/*
+ * bt-prune - delete the records that are older than the retention; see bt-prune(1)
+ *
+ * What to delete comes from the ledger's own receipts, so nothing that others put
+ * into the table is touched, and times are compared to the millisecond.  A
+ * deletion has no idempotency key: where its outcome is unknown, or a record is
+ * gone already, the service is asked which are absent.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "base/opt.h"
+#include "base/progress.h"
+#include "base/sig.h"
+#include "base/when.h"
+#include "feishu/bitable.h"
+#include "json/str.h"
+#include "store/keymap.h"
+#include "store/ledger.h"
+
+static struct {
+	struct bitable_opts table;
+	const char *ledger, *key;
+	int64_t	 older_than;
+	bool	 dry_run;
+	int	 progress;
+	struct http_policy http;
+} opts = { .key = "run_id", .older_than = -1, .http = HTTP_POLICY };
+
+static const struct opt table[] = {
+	OPT_BITABLE(opts.table),
+	OPT_FLAG('n', "dry-run", &opts.dry_run, "write what would be removed; change nothing"),
+	OPT_HTTP(&opts.http),
+	OPT_STRING('k', "key", "NAME", &opts.key, "the member that names a row in the ledger (default run_id)"),
+	OPT_STRING('l', "ledger", "FILE", &opts.ledger, "what bt-push has pushed; pruned too"),
+	OPT_DURATION('o', "older-than", &opts.older_than, "remove rows whose timestamp is older than this"),
+	OPT_PROGRESS(&opts.progress),
+};
+
+static const struct tool tool = {
+	.name = "bt-prune",
+	.synopsis = "--ledger FILE --older-than D [--app TOKEN|URL] [--table ID|NAME] [options]",
+	.summary = "Delete pushed records that are older than D from a Feishu Bitable table and from the ledger.",
+	.example = "  bt-prune --ledger local_records.ndjson --older-than 14d >removed.ndjson",
+	.environment = BITABLE_ENVIRONMENT,
+	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 0,
+};
+
+struct prune {
+	struct feishu *feishu;
+	struct bitable table;
+	struct ledger ledger;
+	int64_t	 cutoff;
+	struct buf *ids;	/* of the old rows: a JSON array for each call */
+	size_t	 *n_ids;
+	size_t	 n, cap, cap2;
+	struct keymap gone;	/* record ids that are deleted */
+	struct buf removed;	/* their lines */
+	uint64_t read, old, undated;
+	int	 status;
+	bool	 failed;
+};
+
+/* ---- what is old ---- */
+
+static bool
+is_old(struct prune *p, const struct scan *s)
+{
+	const struct member *time = scan_find(s, "timestamp", 9);
+	int64_t ms;
+
+	if (time != NULL && json_is_string(time->val) && when_parse(time->val.p + 1, time->val.len - 2, &ms, NULL))
+		return ms < p->cutoff;
+	if (time != NULL && time->val.p[0] >= '0' && time->val.p[0] <= '9')
+		return strtoll(time->val.p, NULL, 10) < p->cutoff;
+	p->undated++;
+	return false;
+}
+
+static bool
+note_old(void *arg, const struct scan *s, struct span text)
+{
+	struct prune *p = arg;
+	const struct member *id = scan_find(s, "record_id", 9);
+	struct buf *b;
+
+	(void)text;
+	if (scan_find(s, opts.key, strlen(opts.key)) == NULL)
+		return true;
+	p->read++;
+	if (id == NULL || !json_is_string(id->val) || !is_old(p, s))
+		return true;
+	if (p->n == 0 || p->n_ids[p->n - 1] == BITABLE_MOST_DELETE) {
+		p->ids = mem_grow(p->ids, &p->cap, p->n + 1, sizeof *p->ids);
+		p->n_ids = mem_grow(p->n_ids, &p->cap2, p->n + 1, sizeof *p->n_ids);
+		p->ids[p->n] = (struct buf){ 0 };
+		p->n_ids[p->n++] = 0;
+	}
+	b = &p->ids[p->n - 1];
+	buf_addc(b, p->n_ids[p->n - 1]++ == 0 ? '[' : ',');
+	buf_add(b, id->val.p, id->val.len);
+	p->old++;
+	return true;
+}
+
+/* ---- deleting ---- */
+
+static void
+mark_gone(struct prune *p, struct span ids)
+{
+	struct json_iter it;
+	struct span id;
+
+	for (it = json_open(ids); json_next_element(&it, &id); )
+		keymap_put(&p->gone, id, (struct span){ "", 0 });
+}
+
+/* Ask which of the ids are absent, and leave the others in rest (an array, empty when none). */
+static enum feishu_result
+find_absent(struct prune *p, struct span ids, struct buf *rest)
+{
+	struct json_iter it = json_open(ids);
+	struct span id, absent;
+	bool more = true;
+
+	while (more) {
+		struct buf some = { 0 };
+		enum feishu_result r;
+		size_t n = 0;
+
+		while (n < BITABLE_MOST_GET && (more = json_next_element(&it, &id))) {
+			buf_addc(&some, n++ == 0 ? '[' : ',');
+			buf_add(&some, id.p, id.len);
+		}
+		if (n == 0) {
+			buf_free(&some);
+			break;
+		}
+		buf_addc(&some, ']');
+		buf_pad(&some);
+		r = bitable_absent(&p->table, (struct span){ some.p, some.len }, &absent);
+		buf_free(&some);
+		if (r != FEISHU_OK)
+			return r;
+		mark_gone(p, absent);
+	}
+	for (it = json_open(ids); json_next_element(&it, &id); )
+		if (!keymap_get(&p->gone, id, NULL)) {
+			buf_addc(rest, rest->len == 0 ? '[' : ',');
+			buf_add(rest, id.p, id.len);
+		}
+	if (rest->len != 0) {
+		buf_addc(rest, ']');
+		buf_pad(rest);
+	}
+	return FEISHU_OK;
+}
+
+/*
+ * Delete one array of ids.  Where some are gone already, or the outcome is unknown,
+ * ask and go on with the rest.
+ */
+static enum feishu_result
+delete_ids(struct prune *p, struct span ids)
+{
+	struct buf rest = { 0 }, left = { 0 };
+	enum feishu_result r = FEISHU_OK;
+
+	buf_add(&left, ids.p, ids.len);
+	buf_pad(&left);
+	for (int try = 0; left.len != 0 && try < 3; try++) {
+		struct span now = { left.p, left.len };
+
+		r = bitable_delete(&p->table, now);
+		if (r == FEISHU_OK) {
+			mark_gone(p, now);
+			break;
+		}
+		if (r == FEISHU_INTERRUPTED || !(feishu_kind(p->table.reply.code) == FEISHU_GONE || p->table.reply.unknown))
+			break;
+		buf_clear(&rest);
+		if (find_absent(p, now, &rest) != FEISHU_OK)
+			break;
+		r = FEISHU_OK;
+		buf_clear(&left);
+		buf_add(&left, rest.p, rest.len);
+		buf_pad(&left);
+	}
+	buf_free(&rest);
+	buf_free(&left);
+	return r;
+}
+
+static void
+delete_old(struct prune *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		enum feishu_result r;
+
+		buf_addc(&p->ids[i], ']');
+		r = delete_ids(p, (struct span){ p->ids[i].p, p->ids[i].len });
+
+		progress_show(p->gone.n, i + 1, p->n);
+		if (r == FEISHU_OK)
+			continue;
+		/* What was deleted is taken out of the ledger before the tool ends. */
+		p->failed = true;
+		if (r != FEISHU_INTERRUPTED)
+			warn("%s", buf_str(&p->table.reply.error));
+		break;
+	}
+}
+
+/* ---- the ledger ---- */
+
+static bool
+keep_line(void *arg, const struct scan *s, struct span text)
+{
+	struct prune *p = arg;
+	const struct member *id = scan_find(s, "record_id", 9);
+
+	if (id == NULL || !keymap_get(&p->gone, id->val, NULL))
+		return true;
+	buf_add(&p->removed, text.p, text.len);
+	buf_addc(&p->removed, '\n');
+	return false;
+}
+
+static bool
+show_old(void *arg, const struct scan *s, struct span text)
+{
+	struct prune *p = arg;
+	const struct member *id = scan_find(s, "record_id", 9);
+
+	if (id != NULL && scan_find(s, opts.key, strlen(opts.key)) != NULL && json_is_string(id->val) && is_old(p, s)) {
+		io_stdout(text.p, text.len);
+		io_stdout("\n", 1);
+	}
+	return true;
+}
+
+/* ---- set-up ---- */
+
+static void
+ledger_refused(struct prune *p, enum ledger_status st)
+{
+	if (st == LEDGER_INTERRUPTED)
+		exit(sig_exit(ST_FAILED));
+	if (st != LEDGER_OK)
+		die(st == LEDGER_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->ledger.error));
+}
+
+/* Needed only when something is old: an hourly run that finds nothing costs none of the month's calls. */
+static void
+open_table(struct prune *p)
+{
+	struct buf name = { 0 };
+	enum feishu_result r = bitable_open(&p->table);
+
+	if (r == FEISHU_INTERRUPTED)
+		exit(sig_exit(ST_FAILED));
+	if (r != FEISHU_OK)
+		die(r == FEISHU_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->table.reply.error));
+	buf_addf(&name, "%s/%s", p->table.app, p->table.table);
+	ledger_refused(p, ledger_bind(&p->ledger, buf_str(&name)));
+	buf_free(&name);
+}
+
+static void
+connect(struct prune *p)
+{
+	struct buf error = { 0 };
+
+	if ((p->feishu = feishu_new(&opts.http, &error)) == NULL)
+		die(ST_USAGE, "%s", buf_str(&error));
+	if (!bitable_init(&p->table, p->feishu, &opts.table))
+		opt_misuse("%s", buf_str(&p->table.reply.error));
+}
+
+static void
+prune(struct prune *p)
+{
+	open_table(p);
+	delete_old(p);
+	if (p->gone.n != 0 && ledger_rewrite(&p->ledger, keep_line, p) == -1)
+		die(ST_FAILED, "%s: %s; run again", opts.ledger, strerror(errno));
+	io_stdout(p->removed.p, p->removed.len);
+}
+
+static void
+finish(struct prune *p)
+{
+	ledger_abandon(&p->ledger);
+	for (size_t i = 0; i < p->n; i++)
+		buf_free(&p->ids[i]);
+	free(p->ids);
+	free(p->n_ids);
+	keymap_free(&p->gone);
+	buf_free(&p->removed);
+	bitable_free(&p->table);
+	feishu_free(p->feishu);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct prune p = { 0 };
+	int64_t start = when_mono();
+
+	(void)opt_parse(&tool, argc, argv);
+	if (opts.ledger == NULL || opts.older_than == -1)
+		opt_misuse("--ledger and --older-than are needed");
+	sig_catch();
+	sig_ignore_pipe();
+	progress_start((enum progress_when)opts.progress, "records");
+	p.cutoff = when_now() - opts.older_than;
+
+	connect(&p);
+	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
+	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
+		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
+	if (p.undated != 0)
+		note("%s: %llu rows have no timestamp and are kept", opts.ledger, (unsigned long long)p.undated);
+	if (p.old != 0)
+		prune(&p);
+
+	progress_clear();
+	verbose("read=%llu pruned=%zu kept=%llu requests=%llu seconds=%.1f", (unsigned long long)p.read, p.gone.n,
+	    (unsigned long long)(p.read - p.gone.n), (unsigned long long)feishu_requests(p.feishu),
+	    (double)(when_mono() - start) / 1e3);
+	if (p.failed && sig_caught() == 0)
+		warn("stopped after %zu of %llu records; run again to go on", p.gone.n, (unsigned long long)p.old);
+	p.status = p.failed ? ST_FAILED : ST_OK;
+	finish(&p);
+	return sig_exit(io_close_stdout(p.status));
+}

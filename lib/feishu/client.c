@@ -1,0 +1,445 @@
+#include "feishu/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "base/mem.h"
+#include "base/when.h"
+#include "json/str.h"
+
+#define DEFAULT_ENDPOINT "https://open.feishu.cn"
+#define RENEW_EARLY_MS	180000	/* the official SDK renews three minutes before the end */
+#define CONFLICT_MS	500	/* least pause after a write conflict */
+#define MOST_RESET_MS	60000	/* the rate header has no documented bound */
+#define HEAVY_TRIES	3	/* then the batch should be smaller */
+
+struct feishu {
+	struct http *http;
+	char	*endpoint, *app_id, *secret;
+	char	*token;			/* as in the header: "Authorization: Bearer ..." */
+	bool	 as_user;
+	int64_t	 renew_at;		/* when_mono() */
+	uint64_t requests;
+};
+
+/* ---- codes ---- */
+
+enum retry { NEVER, LATER, UNSURE, CONFLICT, HEAVY, TOKEN };
+
+static const struct code {
+	long first, last;
+	enum feishu_kind kind;
+	enum retry retry;
+	const char *hint;	/* what to do; NULL: the service's words are enough */
+} codes[] = {
+	{ 10003, 10015, FEISHU_OTHER, NEVER, "check FEISHU_APP_ID and FEISHU_APP_SECRET" },
+	{ 99991543, 99991543, FEISHU_OTHER, NEVER, "check FEISHU_APP_ID and FEISHU_APP_SECRET" },
+	{ 1254002, 1254002, FEISHU_LESS, HEAVY, NULL },
+	{ 1254607, 1254607, FEISHU_LESS, HEAVY, NULL },
+	{ 1254030, 1254030, FEISHU_LESS, NEVER, NULL },
+	{ 1254104, 1254104, FEISHU_LESS, NEVER, NULL },
+	{ 1254036, 1254036, FEISHU_OTHER, LATER, "the base is being copied; run again later" },
+	{ 1254003, 1254003, FEISHU_NO_BASE, NEVER, "check FEISHU_BASE_ID (--app): the token in the base's address" },
+	{ 1254040, 1254040, FEISHU_NO_BASE, NEVER, "check FEISHU_BASE_ID (--app): the token in the base's address" },
+	{ 91402, 91402, FEISHU_NO_BASE, NEVER, "check FEISHU_BASE_ID (--app): the token in the base's address" },
+	{ 1254004, 1254004, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
+	{ 1254041, 1254041, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
+	{ 91403, 91403, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\", with edit rights" },
+	{ 1254301, 1254306, FEISHU_OTHER, NEVER, "the base has advanced permissions: give the app a role that may edit" },
+	{ 1254045, 1254045, FEISHU_FIELD, NEVER, NULL },
+	{ 1254043, 1254043, FEISHU_GONE, NEVER, NULL },
+	{ 1254015, 1254015, FEISHU_ROW, NEVER, NULL },
+	{ 1254060, 1254069, FEISHU_ROW, NEVER, NULL },
+	{ 1254072, 1254074, FEISHU_ROW, NEVER, NULL },
+	{ 1254130, 1254130, FEISHU_ROW, NEVER, "--truncate 100000 cuts long texts" },
+	{ 1254105, 1254106, FEISHU_ROW, NEVER, NULL },
+	{ 1254027, 1254027, FEISHU_ROW, NEVER, NULL },
+	{ 1254100, 1254103, FEISHU_OTHER, NEVER, "the table is full; prune it or take another" },
+	{ 1254290, 1254290, FEISHU_OTHER, LATER, NULL },
+	{ 1254291, 1254291, FEISHU_OTHER, CONFLICT, "something else writes to this base" },
+	{ 1254608, 1254608, FEISHU_VERIFY, NEVER, NULL },
+	{ 1255006, 1255006, FEISHU_VERIFY, NEVER, NULL },
+	{ 1255001, 1255005, FEISHU_OTHER, UNSURE, NULL },
+	{ 1255040, 1255040, FEISHU_OTHER, UNSURE, NULL },
+	{ 1500, 1500, FEISHU_OTHER, UNSURE, NULL },
+	{ 2200, 2200, FEISHU_OTHER, UNSURE, NULL },
+	{ 5000, 5000, FEISHU_OTHER, UNSURE, NULL },
+	{ 10101, 10101, FEISHU_OTHER, UNSURE, NULL },
+	{ 99991400, 99991400, FEISHU_OTHER, LATER, NULL },
+	{ 99991403, 99991403, FEISHU_OTHER, NEVER, "the tenant's calls of this month are used up; run again next month, or upgrade" },
+	{ 99991401, 99991401, FEISHU_OTHER, NEVER, "this machine's address is not on the app's allow list" },
+	{ 99991663, 99991665, FEISHU_OTHER, TOKEN, "the app's token is not accepted" },
+	{ 99991668, 99991668, FEISHU_OTHER, NEVER, "FEISHU_USER_ACCESS_TOKEN is invalid or has expired; get a new one" },
+	{ 99991677, 99991677, FEISHU_OTHER, NEVER, "FEISHU_USER_ACCESS_TOKEN has expired; get a new one" },
+	{ 99991672, 99991672, FEISHU_OTHER, NEVER, "give the app these scopes in the developer console and publish a version" },
+	{ 99991676, 99991676, FEISHU_OTHER, NEVER, "the token lacks these scopes: grant them and log in again" },
+	{ 99991679, 99991679, FEISHU_OTHER, NEVER, "the user has not granted these scopes" },
+	{ 99991662, 99991662, FEISHU_OTHER, NEVER, "the app is disabled" },
+	{ 99991673, 99991673, FEISHU_OTHER, NEVER, "the app is not installed in this tenant" },
+	{ 131005, 131005, FEISHU_OTHER, NEVER, "no such wiki page; copy the address from the browser again" },
+	{ 131006, 131006, FEISHU_OTHER, NEVER, "give the app access to the wiki page" },
+	{ 131009, 131009, FEISHU_OTHER, LATER, NULL },
+};
+
+static const struct code *
+look_up(long code)
+{
+	static const struct code unknown = { 0, 0, FEISHU_OTHER, NEVER, NULL };
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (code >= codes[i].first && code <= codes[i].last)
+			return &codes[i];
+	return &unknown;
+}
+
+enum feishu_kind
+feishu_kind(long code)
+{
+	return look_up(code)->kind;
+}
+
+/* ---- the envelope ---- */
+
+/* Scan a reply's body; false when it is not the service's JSON. */
+static bool
+open_envelope(struct scan *s, struct buf *body, long *code)
+{
+	const struct member *m;
+
+	buf_pad(body);
+	json_one_line(body->p, body->len);
+	if (scan_utf8(body->p, body->len) != NULL || scan_record(s, body->p) == NULL ||
+	    (m = scan_find(s, "code", 4)) == NULL)
+		return false;
+	*code = strtol(m->val.p, NULL, 10);
+	return true;
+}
+
+static int64_t
+rate_reset_ms(const struct http_response *r)
+{
+	const char *reset = http_header(r, "x-ogw-ratelimit-reset");
+	double s = reset == NULL ? 0 : strtod(reset, NULL);
+
+	if (!(s > 0))
+		return 0;
+	return s * 1000 < MOST_RESET_MS ? (int64_t)(s * 1000) : MOST_RESET_MS;
+}
+
+static enum http_verdict
+judge(const struct http_request *rq, const struct http_response *r, int64_t *wait_ms)
+{
+	struct feishu_reply *reply = rq->arg;
+	struct buf copy = { 0 };
+	enum http_verdict v = HTTP_FINAL;
+	long code = 0;
+
+	buf_add(&copy, r->body.p, r->body.len);
+	if (!open_envelope(&reply->scan, &copy, &code)) {
+		/* A proxy's page, or a gateway's text: by the status; a 200 that is no JSON tells nothing. */
+		v = r->status == 200 ? HTTP_UNSURE : http_judge(rq, r, wait_ms);
+	} else if (code == 0) {
+		v = HTTP_DONE;
+	} else {
+		switch (look_up(code)->retry) {
+		case LATER:
+			if (rate_reset_ms(r) > *wait_ms)
+				*wait_ms = rate_reset_ms(r);
+			v = HTTP_LATER;
+			break;
+		case CONFLICT:
+			if (*wait_ms < CONFLICT_MS)
+				*wait_ms = CONFLICT_MS;
+			v = HTTP_LATER;
+			break;
+		case HEAVY:
+			v = r->tries < HEAVY_TRIES ? HTTP_LATER : HTTP_FINAL;
+			break;
+		case UNSURE:
+			v = HTTP_UNSURE;
+			break;
+		case NEVER:
+		case TOKEN:
+			/* A code that nobody has seen yet, with a status that speaks for itself. */
+			if (look_up(code)->first == 0)
+				v = r->status < 500 ? HTTP_FINAL : HTTP_UNSURE;
+			break;
+		}
+	}
+	buf_free(&copy);
+	return v;
+}
+
+/* ---- errors in words ---- */
+
+static void
+put_text(struct span string, struct buf *out)
+{
+	if (json_is_string(string))
+		json_decode(json_inside(string), out);
+}
+
+/* Lists such as permission_violations: their subjects, or fields with what is wrong with them. */
+static void
+put_violations(struct span error, const char *list, const char *what, const char *detail, struct buf *out)
+{
+	struct span v, e, text;
+	struct json_iter it;
+	bool first = true;
+
+	if (!json_member(error, list, strlen(list), &v) || v.p[0] != '[')
+		return;
+	for (it = json_open(v); json_next_element(&it, &e); first = false) {
+		if (!json_member(e, what, strlen(what), &text))
+			continue;
+		buf_adds(out, first ? ": " : ", ");
+		put_text(text, out);
+		if (detail != NULL && json_member(e, detail, strlen(detail), &text) && text.len > 2) {
+			buf_adds(out, " (");
+			put_text(text, out);
+			buf_addc(out, ')');
+		}
+	}
+}
+
+static void
+put_log_id(const struct http_response *r, struct span error, struct buf *out)
+{
+	const char *header = http_header(r, "x-tt-logid");
+	struct span id;
+
+	if (header != NULL) {
+		buf_addf(out, ", log id %s", header);
+	} else if (JSON_MEMBER(error, "log_id", &id)) {
+		buf_adds(out, ", log id ");
+		put_text(id, out);
+	}
+}
+
+static void
+explain_code(struct feishu_reply *r, const struct http_response *http)
+{
+	const struct member *msg = scan_find(&r->scan, "msg", 3), *e = scan_find(&r->scan, "error", 5);
+	struct span error = e != NULL ? e->val : (struct span){ "{}", 2 }, inner;
+	const char *hint = look_up(r->code)->hint;
+
+	if (e == NULL && JSON_MEMBER(r->data, "error", &inner))
+		error = inner;
+	buf_addf(&r->error, "Feishu code %ld", r->code);
+	if (msg != NULL) {
+		buf_adds(&r->error, " ");
+		put_text(msg->val, &r->error);
+	}
+	put_violations(error, "field_violations", "field", "description", &r->error);
+	put_log_id(http, error, &r->error);
+	if (hint != NULL)
+		buf_addf(&r->error, ": %s", hint);
+	put_violations(error, "permission_violations", "subject", NULL, &r->error);
+}
+
+static void
+explain_http(struct feishu_reply *r, const struct http_response *http)
+{
+	const char *log_id = http_header(http, "x-tt-logid");
+
+	if (http->status == 0) {
+		buf_addf(&r->error, "no answer from Feishu: %s", http->error);
+		return;
+	}
+	buf_addf(&r->error, "HTTP %ld from Feishu, and not in its form", http->status);
+	if (http->error[0] != '\0')
+		buf_addf(&r->error, " (%s)", http->error);
+	if (log_id != NULL)
+		buf_addf(&r->error, ", log id %s", log_id);
+	if (http->body.len != 0)
+		buf_addf(&r->error, ": %.*s", http->body.len < 120 ? (int)http->body.len : 120, http->body.p);
+}
+
+/* ---- calls ---- */
+
+static enum feishu_result
+perform(struct feishu *f, struct http_request *rq, struct feishu_reply *r)
+{
+	struct http_response http;
+	enum feishu_result result = FEISHU_GAVE_UP;
+	enum http_result hr;
+	const struct member *data;
+	bool ours;
+
+	rq->judge = judge;
+	rq->arg = r;
+	f->requests++;
+	hr = http_perform(f->http, rq, &http);
+	buf_clear(&r->body);
+	buf_clear(&r->error);
+	r->code = 0;
+	r->data = (struct span){ "{}", 2 };
+	r->unknown = http.unknown;
+	buf_add(&r->body, http.body.p, http.body.len);
+	ours = hr != HTTP_INTERRUPTED && http.status != 0 && open_envelope(&r->scan, &r->body, &r->code);
+	if (ours && (data = scan_find(&r->scan, "data", 4)) != NULL && data->val.p[0] == '{')
+		r->data = data->val;
+	if (hr == HTTP_INTERRUPTED)
+		result = FEISHU_INTERRUPTED;
+	else if (hr == HTTP_OK)
+		result = FEISHU_OK;
+	else if (ours && r->code != 0)
+		explain_code(r, &http);
+	else
+		explain_http(r, &http);
+	if (hr == HTTP_REFUSED)
+		result = FEISHU_REFUSED;
+	http_response_free(&http);
+	return result;
+}
+
+static enum feishu_result
+get_token(struct feishu *f, struct feishu_reply *r)
+{
+	static const char *const headers[] = { "Content-Type: application/json; charset=utf-8", NULL };
+	char *url = http_url(f->endpoint, "/open-apis/auth/v3/tenant_access_token/internal");
+	struct buf body = { 0 };
+	struct http_request rq = { .what = "tenant_access_token", .url = url, .headers = headers, .repeatable = true };
+	const struct member *token, *expire;
+	enum feishu_result result;
+	int64_t life;
+
+	buf_adds(&body, "{\"app_id\":");
+	json_encode(f->app_id, strlen(f->app_id), &body);
+	buf_adds(&body, ",\"app_secret\":");
+	json_encode(f->secret, strlen(f->secret), &body);
+	buf_addc(&body, '}');
+	rq.body = body.p;
+	rq.body_len = body.len;
+	result = perform(f, &rq, r);
+	free(url);
+	buf_free(&body);
+	if (result != FEISHU_OK)
+		return result;
+	token = scan_find(&r->scan, "tenant_access_token", 19);
+	expire = scan_find(&r->scan, "expire", 6);
+	if (token == NULL || !json_is_string(token->val) || token->val.len > 8192) {
+		buf_adds(&r->error, "Feishu's answer holds no tenant_access_token");
+		return FEISHU_GAVE_UP;
+	}
+	free(f->token);
+	buf_adds(&body, "Authorization: Bearer ");
+	put_text(token->val, &body);
+	f->token = mem_dup(body.p, body.len);
+	buf_free(&body);
+	life = expire == NULL ? 0 : strtol(expire->val.p, NULL, 10) * 1000;
+	f->renew_at = when_mono() + life - (life / 2 < RENEW_EARLY_MS ? life / 2 : RENEW_EARLY_MS);
+	return FEISHU_OK;
+}
+
+enum feishu_result
+feishu_call(struct feishu *f, const char *method, const char *path, const struct buf *body, bool repeatable,
+    struct feishu_reply *r)
+{
+	char *url = http_url(f->endpoint, path), *what = mem_dup(path, strcspn(path, "?"));
+	enum feishu_result result = FEISHU_OK;
+	bool renewed = false;
+
+	for (;;) {
+		const char *headers[] = { "Content-Type: application/json; charset=utf-8", NULL, NULL };
+		struct http_request rq = {
+			.what = strrchr(what, '/') + 1, .method = method, .url = url, .headers = headers,
+			.body = body == NULL ? NULL : body->p, .body_len = body == NULL ? 0 : body->len,
+			.repeatable = repeatable || body == NULL,
+		};
+
+		if (!f->as_user && (f->token == NULL || when_mono() >= f->renew_at)) {
+			if ((result = get_token(f, r)) != FEISHU_OK)
+				break;
+		}
+		headers[1] = f->token;
+		result = perform(f, &rq, r);
+		if (result != FEISHU_REFUSED || look_up(r->code)->retry != TOKEN || f->as_user || renewed)
+			break;
+		/* The token died before its time: get another one, once. */
+		free(f->token);
+		f->token = NULL;
+		renewed = true;
+	}
+	free(url);
+	free(what);
+	return result;
+}
+
+void
+feishu_reply_free(struct feishu_reply *r)
+{
+	buf_free(&r->body);
+	buf_free(&r->error);
+	scan_free(&r->scan);
+}
+
+/* ---- configuration ---- */
+
+static bool
+secret(const char *const names[], char **value, struct buf *error)
+{
+	char *path = NULL;
+
+	if (env_secret(names, value, &path) == 0)
+		return true;
+	buf_addf(error, "%s_FILE: %s: %s", names[0], path, strerror(errno));
+	free(path);
+	return false;
+}
+
+struct feishu *
+feishu_new(const struct http_policy *policy, struct buf *error)
+{
+	static const char *const endpoint[] = { "FEISHU_ENDPOINT", NULL };
+	static const char *const user[] = { "FEISHU_USER_ACCESS_TOKEN", NULL };
+	static const char *const app_id[] = { "FEISHU_APP_ID", "APP_ID", NULL };
+	static const char *const app_secret[] = { "FEISHU_APP_SECRET", "APP_SECRET", NULL };
+	struct feishu *f = mem_zero(1, sizeof *f);
+	char *token = NULL;
+
+	if (!secret(user, &token, error) || !secret(app_id, &f->app_id, error) || !secret(app_secret, &f->secret, error))
+		goto bad;
+	f->as_user = token != NULL;
+	if (f->as_user) {
+		struct buf header = { 0 };
+
+		buf_addf(&header, "Authorization: Bearer %s", token);
+		f->token = mem_dup(header.p, header.len);
+		buf_free(&header);
+	} else if (f->app_id == NULL || f->secret == NULL) {
+		buf_addf(error, "%s is not set; it stands in the developer console under the app's credentials",
+		    f->app_id == NULL ? "FEISHU_APP_ID" : "FEISHU_APP_SECRET");
+		goto bad;
+	}
+	if ((f->endpoint = env_get(endpoint)) == NULL)
+		f->endpoint = mem_dup(DEFAULT_ENDPOINT, sizeof DEFAULT_ENDPOINT - 1);
+	f->http = http_new(policy);
+	free(token);
+	return f;
+bad:
+	free(token);
+	feishu_free(f);
+	return NULL;
+}
+
+void
+feishu_free(struct feishu *f)
+{
+	if (f->http != NULL)
+		http_free(f->http);
+	free(f->endpoint);
+	free(f->app_id);
+	free(f->secret);
+	free(f->token);
+	free(f);
+}
+
+uint64_t
+feishu_requests(const struct feishu *f)
+{
+	return f->requests;
+}

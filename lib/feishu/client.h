@@ -1,0 +1,65 @@
+/*
+ * client.h - calls to the Feishu (Lark) open platform.
+ *
+ * Gets and renews the app's token, judges answers by their "code" (most errors come with
+ * HTTP 200), retries what may pass, and puts errors into words: code, message,
+ * log id, missing scopes, and what to do.
+ *
+ * https://open.feishu.cn/document/server-docs/api-call-guide/calling-process/overview
+ */
+#ifndef FEISHU_CLIENT_H
+#define FEISHU_CLIENT_H
+
+#include "base/buf.h"
+#include "json/scan.h"
+#include "net/http.h"
+
+struct feishu;
+
+/*
+ * Configure from the environment: FEISHU_ENDPOINT, and FEISHU_USER_ACCESS_TOKEN or FEISHU_APP_ID
+ * (APP_ID) and FEISHU_APP_SECRET (APP_SECRET), secrets also from files named by _FILE. Returns
+ * new (feishu_free), or NULL with the reason in error.
+ */
+struct feishu *feishu_new(const struct http_policy *policy, struct buf *error);
+void	feishu_free(struct feishu *f);
+uint64_t feishu_requests(const struct feishu *f);	/* answered or not, without retries */
+
+enum feishu_result {
+	FEISHU_OK,
+	FEISHU_REFUSED,		/* by code; nothing was changed */
+	FEISHU_GAVE_UP,		/* no usable answer; a change may have happened if unknown is set */
+	FEISHU_INTERRUPTED,	/* a signal asks to stop */
+};
+
+/* An answer; reused from call to call, feishu_reply_free at the end. */
+struct feishu_reply {
+	long	 code;
+	struct span data;	/* of the envelope, "{}" when absent; points into body */
+	struct buf body;
+	struct buf error;	/* without FEISHU_OK: what happened and what to do, one line */
+	bool	 unknown;
+	struct scan scan;
+};
+
+/*
+ * path begins with '/', query included.  body NULL: GET.  repeatable: harmless to send twice (it reads,
+ * or it carries a client_token).
+ */
+enum feishu_result feishu_call(struct feishu *f, const char *method, const char *path, const struct buf *body,
+	    bool repeatable, struct feishu_reply *r);
+void	feishu_reply_free(struct feishu_reply *r);
+
+/* What a code is about, for callers that act on it. */
+enum feishu_kind {
+	FEISHU_ROW,		/* a value does not fit its field, or a cell is too large: one row's fault */
+	FEISHU_LESS,		/* too much in one call */
+	FEISHU_FIELD,		/* no such field */
+	FEISHU_GONE,		/* no such record */
+	FEISHU_VERIFY,		/* the service cannot tell whether it did it before */
+	FEISHU_NO_BASE,		/* no base by this token */
+	FEISHU_OTHER,
+};
+enum feishu_kind feishu_kind(long code);
+
+#endif
