@@ -96,7 +96,10 @@ struct push {
 	struct keymap known;		/* --upsert: key -> record id */
 	struct keymap in_batch;		/* --upsert: keys that wait */
 	struct buf key, scratch, out;
-	uint64_t read, pushed, updated, duplicates, truncated, settled;
+	struct span *ids;		/* record ids of the rows that were written last; not owned */
+	size_t	 n_ids, ids_cap;
+	struct keymap settled_ids;	/* key -> record id of the batch that was settled last */
+	uint64_t read, pushed, updated, duplicates, truncated;
 	int	 status;
 };
 
@@ -167,45 +170,44 @@ put_array(const struct buf *b, const struct row *row, size_t n, bool records, st
 	buf_addc(out, ']');
 }
 
-/* Write rows on with the record ids of the reply, which come in the order of the rows. */
+/* Take the record ids of the reply, which come in the order of the rows.  False: not one for each. */
 static bool
-take_receipts(struct push *p, struct batch *b, struct row *row, size_t n, struct buf *receipts)
+take_ids(struct push *p, size_t n)
 {
 	struct span list, record, id;
 	struct json_iter it;
-	size_t i = 0;
 
+	p->n_ids = 0;
 	if (!JSON_MEMBER(p->table.reply.data, "records", &list) || list.p[0] != '[')
 		return false;
-	for (it = json_open(list); json_next_element(&it, &record); i++) {
-		if (i == n || !JSON_MEMBER(record, "record_id", &id) || !json_is_string(id))
+	for (it = json_open(list); json_next_element(&it, &record); p->n_ids++) {
+		if (!JSON_MEMBER(record, "record_id", &id) || !json_is_string(id))
 			return false;
-		if (receipts != NULL)
-			ledger_put_receipt(&p->ledger, at(&b->entries, row[i].entry, row[i].entry_len), id.p + 1, id.len - 2,
-			    receipts);
+		p->ids = mem_grow(p->ids, &p->ids_cap, p->n_ids + 1, sizeof *p->ids);
+		p->ids[p->n_ids] = json_inside(id);
 	}
-	return i == n;
+	return p->n_ids == n;
 }
 
+/* Write the rows on, each with its record id. */
 static void
 write_on(struct push *p, struct batch *b, struct row *row, size_t n)
 {
 	struct scan s = { 0 };
-	struct span list, record, id;
-	struct json_iter it;
+	struct buf id = { 0 };
 
-	if (!JSON_MEMBER(p->table.reply.data, "records", &list))
-		return;
-	it = json_open(list);
-	for (size_t i = 0; i < n && json_next_element(&it, &record); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *text = b->texts.p + row[i].text, *end = scan_record(&s, text);
 
-		if (end == NULL || !JSON_MEMBER(record, "record_id", &id))
+		if (end == NULL)
 			continue;
-		splice_set(&s, splice_text(text, end), "record_id", id, &p->out);
+		buf_clear(&id);
+		json_encode(p->ids[i].p, p->ids[i].len, &id);
+		splice_set(&s, splice_text(text, end), "record_id", (struct span){ id.p, id.len }, &p->out);
 		buf_addc(&p->out, '\n');
 	}
 	scan_free(&s);
+	buf_free(&id);
 	io_stdout(p->out.p, p->out.len);
 	buf_clear(&p->out);
 }
@@ -273,7 +275,7 @@ update_rows(struct push *p, struct row *row, size_t n)
 	}
 	if (r != FEISHU_OK)
 		give_up(p, r);
-	if (!take_receipts(p, &p->update, row, n, NULL))
+	if (!take_ids(p, n))
 		odd_reply(p);
 	p->updated += n;
 	write_on(p, &p->update, row, n);
@@ -283,25 +285,61 @@ update_rows(struct push *p, struct row *row, size_t n)
 
 static bool settle(struct push *p, struct intent *in);
 
+static struct span
+entry_of(struct push *p, const struct row *row)
+{
+	return at(&p->create.entries, row->entry, row->entry_len);
+}
+
+/* Rows may be changed later in the same run: remember which records they became. */
 static void
 learn(struct push *p, struct row *row, size_t n)
 {
-	struct span list, record, id, key;
-	struct json_iter it;
+	struct span key;
 
-	if (!opts.upsert || !JSON_MEMBER(p->table.reply.data, "records", &list))
-		return;
-	it = json_open(list);
-	for (size_t i = 0; i < n && json_next_element(&it, &record); i++)
-		if (json_member(at(&p->create.entries, row[i].entry, row[i].entry_len), opts.key, strlen(opts.key), &key) &&
-		    JSON_MEMBER(record, "record_id", &id))
-			keymap_put(&p->known, keymap_text(key, &p->key), json_inside(id));
+	for (size_t i = 0; opts.upsert && i < n; i++)
+		if (json_member(entry_of(p, &row[i]), opts.key, strlen(opts.key), &key))
+			keymap_put(&p->known, keymap_text(key, &p->key), p->ids[i]);
+}
+
+static void
+put_receipts(struct push *p, struct row *row, size_t n)
+{
+	struct buf receipts = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		ledger_put_receipt(&p->ledger, entry_of(p, &row[i]), p->ids[i].p, p->ids[i].len, &receipts);
+	ledger_failed(ledger_settle(&p->ledger, &receipts));
+	buf_free(&receipts);
+}
+
+/* A retry met its own first try, and the service cannot tell.  The table can. */
+static void
+ask_table(struct push *p, struct intent *in, struct row *row, size_t n)
+{
+	struct span key;
+
+	for (size_t i = 0; i < n; i++)
+		if (ledger_row_key(&p->ledger, entry_of(p, &row[i]), &key))
+			ledger_unclaim(&p->ledger, key);
+	in->at_ms = 0;
+	if (!settle(p, in))
+		give_up(p, FEISHU_REFUSED);
+	p->n_ids = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct span id = { "", 0 };
+
+		if (ledger_row_key(&p->ledger, entry_of(p, &row[i]), &key))
+			(void)keymap_get(&p->settled_ids, keymap_text(key, &p->key), &id);
+		p->ids = mem_grow(p->ids, &p->ids_cap, i + 1, sizeof *p->ids);
+		p->ids[p->n_ids++] = id;
+	}
 }
 
 static void
 create_rows(struct push *p, struct row *row, size_t n)
 {
-	struct buf rows = { 0 }, records = { 0 }, receipts = { 0 };
+	struct buf rows = { 0 }, records = { 0 };
 	struct intent in = { .at_ms = when_now() };
 	enum feishu_result r;
 
@@ -313,29 +351,28 @@ create_rows(struct push *p, struct row *row, size_t n)
 	if (p->has_ledger)
 		ledger_failed(ledger_intend(&p->ledger, &in));
 	r = bitable_create(&p->table, in.id, in.records);
-	if (r == FEISHU_REFUSED && feishu_kind(p->table.reply.code) == FEISHU_VERIFY && p->has_ledger) {
-		/* A retry met its own first try. The table knows. */
-		in.at_ms = 0;
-		if (!settle(p, &in))
-			give_up(p, FEISHU_REFUSED);
+	if (r == FEISHU_OK) {
+		if (!take_ids(p, n))
+			odd_reply(p);
+		if (p->has_ledger)
+			put_receipts(p, row, n);
+	} else if (r == FEISHU_REFUSED && p->has_ledger && feishu_kind(p->table.reply.code) == FEISHU_VERIFY) {
+		ask_table(p, &in, row, n);
+		r = FEISHU_OK;
 	} else if (r == FEISHU_REFUSED) {
 		if (p->has_ledger)
 			ledger_failed(ledger_void(&p->ledger, in.id));
 		refused(p, &p->create, row, n);
-	} else if (r != FEISHU_OK) {
-		give_up(p, r);
 	} else {
-		if (!take_receipts(p, &p->create, row, n, p->has_ledger ? &receipts : NULL))
-			odd_reply(p);
-		if (p->has_ledger)
-			ledger_failed(ledger_settle(&p->ledger, &receipts));
+		give_up(p, r);
+	}
+	if (r == FEISHU_OK) {
 		learn(p, row, n);
 		p->pushed += n;
 		write_on(p, &p->create, row, n);
 	}
 	buf_free(&rows);
 	buf_free(&records);
-	buf_free(&receipts);
 }
 
 static void
@@ -386,6 +423,25 @@ look_for(void *arg, struct span record_id, const struct buf *text)
 	return true;
 }
 
+/* Was the row's receipt written before the crash? */
+static bool
+has_receipt(struct push *p, struct span row)
+{
+	struct span key;
+
+	return ledger_row_key(&p->ledger, row, &key) && ledger_has(&p->ledger, key);
+}
+
+static void
+settle_row(struct push *p, struct span row, struct span id, struct buf *receipts)
+{
+	struct span key;
+
+	ledger_put_receipt(&p->ledger, row, id.p, id.len, receipts);
+	if (ledger_row_key(&p->ledger, row, &key))
+		keymap_put(&p->settled_ids, keymap_text(key, &p->key), id);
+}
+
 /*
  * Read the table for the intent's keys: write receipts for those that are there,
  * and put the others' records into rows and records for a new batch.
@@ -407,11 +463,10 @@ verify(struct push *p, const struct intent *in, struct buf *rows, struct buf *re
 	ir = json_open(in->rows);
 	ic = json_open(in->records);
 	while (json_next_element(&ir, &row) && json_next_element(&ic, &record)) {
-		if (!ledger_row_key(&p->ledger, row, &key))
+		if (!ledger_row_key(&p->ledger, row, &key) || has_receipt(p, row))
 			continue;
 		if (keymap_get(&s.found, keymap_text(key, &p->key), &id)) {
-			ledger_put_receipt(&p->ledger, row, id.p, id.len, receipts);
-			p->settled++;
+			settle_row(p, row, id, receipts);
 			continue;
 		}
 		buf_addc(rows, rows->len == 0 ? '[' : ',');
@@ -450,8 +505,8 @@ resend(struct push *p, const struct intent *in, struct buf *receipts)
 	for (ir = json_open(in->rows); json_next_element(&ir, &row); ) {
 		if (!json_next_element(&it, &record) || !JSON_MEMBER(record, "record_id", &id) || !json_is_string(id))
 			odd_reply(p);
-		ledger_put_receipt(&p->ledger, row, id.p + 1, id.len - 2, receipts);
-		p->settled++;
+		if (!has_receipt(p, row))
+			settle_row(p, row, json_inside(id), receipts);
 	}
 	return FEISHU_OK;
 }
@@ -467,6 +522,7 @@ settle(struct push *p, struct intent *in)
 	bool trusted = when_now() - in->at_ms < KEY_TRUSTED_MS && in->at_ms <= when_now();
 	enum feishu_result r = FEISHU_REFUSED;
 
+	keymap_clear(&p->settled_ids);
 	if (trusted) {
 		r = resend(p, in, &receipts);
 		if (r == FEISHU_REFUSED && feishu_kind(p->table.reply.code) == FEISHU_VERIFY)
@@ -516,8 +572,8 @@ settle_crash(struct push *p, struct intent *in)
 		verbose("the batch of an interrupted run was refused: %s", buf_str(&p->table.reply.error));
 		return;
 	}
-	note("settled %llu rows of an interrupted run", (unsigned long long)p->settled);
-	p->pushed += p->settled;
+	note("settled %zu rows of an interrupted run", p->settled_ids.n);
+	p->pushed += p->settled_ids.n;
 }
 
 /* ---- rows into batches ---- */
@@ -948,6 +1004,8 @@ finish(struct push *p)
 	free_batch(&p->create);
 	free_batch(&p->update);
 	keymap_free(&p->known);
+	keymap_free(&p->settled_ids);
+	free(p->ids);
 	keymap_free(&p->in_batch);
 	buf_free(&p->key);
 	buf_free(&p->scratch);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,18 @@ put_text(struct span v, int64_t max, uint64_t *cut, struct buf *out)
 
 /* ---- numbers, times, truth ---- */
 
+/* Does a double hold all digits of this whole number?  Others are approximate by nature. */
+static bool
+is_exact(struct span text, double d)
+{
+	char digits[512];
+
+	for (size_t i = 0; i < text.len; i++)
+		if (strchr(".eE", text.p[i]) != NULL)
+			return true;
+	return snprintf(digits, sizeof digits, "%.0f", d) == (int)text.len && memcmp(digits, text.p, text.len) == 0;
+}
+
 static const char *
 put_number(struct span v, struct buf *out)
 {
@@ -139,8 +152,7 @@ put_number(struct span v, struct buf *out)
 	d = to_double(text);
 	if (!isfinite(d))
 		return "too large for a number field";
-	if (fabs(d) > EXACT_MAX && memchr(text.p, '.', text.len) == NULL && memchr(text.p, 'e', text.len) == NULL &&
-	    memchr(text.p, 'E', text.len) == NULL)
+	if (fabs(d) >= EXACT_MAX && !is_exact(text, d))
 		return "a number field would lose digits of it (above 2^53); make the field a text field";
 	put(text, out);
 	return NULL;

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/io.h"
 
-#define MAGIC UINT64_C(0x3173796b656d6c6c)	/* "llmkeys1" read on a little-endian machine */
+#define MAGIC UINT64_C(0x317379656b6d6c6c)	/* "llmkeys1" read on a little-endian machine */
 #define LOAD_KEYS 8192
 
 struct header {

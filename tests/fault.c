@@ -1,0 +1,177 @@
+/*
+ * fault.c - LD_PRELOAD: make the n-th system call of a tool go wrong.
+ *
+ * FAULT_AT=n FAULT_ACT=act [FAULT_CALLS=write,fsync,...] [FAULT_LOG=FILE]
+ *
+ *   kill      SIGKILL right before the call; a write to a file writes half first, and
+ *             a recv waits 30 ms, so that the service has done its work by then
+ *   ENOSPC, EIO, EINTR   the call fails with this (EINTR: once, the next succeeds)
+ *   short     write(2) takes one byte only, from the n-th call on
+ *
+ * Counted are write (to regular files and pipes, but not stderr), fsync, rename, ftruncate, send and recv (of sockets).
+ * FAULT_LOG gets the number of counted calls at exit: with FAULT_AT=0 nothing fails.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+ssize_t write(int fd, const void *p, size_t len);
+ssize_t send(int fd, const void *p, size_t len, int flags);
+ssize_t recv(int fd, void *p, size_t len, int flags);
+
+static int at = -1, count;
+static const char *act, *calls;
+
+static void *
+real(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+#define REAL(fn) \
+	static __typeof__(&fn) real_; \
+	if (real_ == NULL) \
+		*(void **)&real_ = real(#fn)
+
+static int
+is_due(const char *name)
+{
+	if (at == -1) {
+		const char *s = getenv("FAULT_AT");
+
+		at = s == NULL ? 0 : atoi(s);
+		act = getenv("FAULT_ACT");
+		calls = getenv("FAULT_CALLS");
+	}
+	if (calls != NULL && strstr(calls, name) == NULL)
+		return 0;
+	count++;
+	return act != NULL && at != 0 && (count == at || (count > at && strcmp(act, "short") == 0));
+}
+
+static void
+die_now(void)
+{
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+static int
+fails(void)
+{
+	if (strcmp(act, "ENOSPC") == 0)
+		errno = ENOSPC;
+	else if (strcmp(act, "EIO") == 0)
+		errno = EIO;
+	else if (strcmp(act, "EINTR") == 0)
+		errno = EINTR;
+	else
+		return 0;
+	return 1;
+}
+
+static int
+is_counted_file(int fd)
+{
+	struct stat st;
+
+	return fd != 2 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode));
+}
+
+ssize_t
+write(int fd, const void *p, size_t len)
+{
+	REAL(write);
+
+	/* libcurl wakes itself by small writes to an eventfd or a pipe; those are not ours. */
+	if (!is_counted_file(fd) || len < 2 || !is_due("write"))
+		return real_(fd, p, len);
+	if (strcmp(act, "kill") == 0) {
+		if (real_(fd, p, len / 2) == -1)
+			_exit(99);
+		die_now();
+	}
+	if (strcmp(act, "short") == 0)
+		return real_(fd, p, 1);
+	return fails() ? -1 : real_(fd, p, len);
+}
+
+int
+fsync(int fd)
+{
+	REAL(fsync);
+
+	if (!is_due("fsync"))
+		return real_(fd);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(fd);
+}
+
+int
+rename(const char *from, const char *to)
+{
+	REAL(rename);
+
+	if (!is_due("rename"))
+		return real_(from, to);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(from, to);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+	REAL(ftruncate);
+
+	if (!is_due("ftruncate"))
+		return real_(fd, len);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return real_(fd, len);
+}
+
+ssize_t
+send(int fd, const void *p, size_t len, int flags)
+{
+	REAL(send);
+
+	if (is_due("send") && strcmp(act, "kill") == 0)
+		die_now();
+	return real_(fd, p, len, flags);
+}
+
+ssize_t
+recv(int fd, void *p, size_t len, int flags)
+{
+	static const struct timespec wait = { 0, 30 * 1000 * 1000 };
+	REAL(recv);
+
+	if (is_due("recv") && strcmp(act, "kill") == 0) {
+		nanosleep(&wait, NULL);
+		die_now();
+	}
+	return real_(fd, p, len, flags);
+}
+
+__attribute__((destructor)) static void
+report(void)
+{
+	const char *path = getenv("FAULT_LOG");
+	FILE *f = path == NULL ? NULL : fopen(path, "w");
+
+	if (f == NULL)
+		return;
+	fprintf(f, "%d\n", count);
+	fclose(f);
+}
