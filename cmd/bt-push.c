@@ -119,7 +119,7 @@ give_up(struct push *p, enum feishu_result r)
 		warn("%s: %s", opts.in.rejects, strerror(errno));
 	if (interrupted)
 		exit(sig_exit(ST_FAILED));
-	if (r == FEISHU_REFUSED && p->pushed + p->updated == 0)
+	if (r == FEISHU_REFUSED && !p->table.reply.unknown && p->pushed + p->updated == 0)
 		die(p->table.reply.code == QUOTA_CODE ? ST_FAILED : ST_USAGE, "%s", buf_str(&p->table.reply.error));
 	warn("%s", buf_str(&p->table.reply.error));
 	if (p->table.reply.unknown && p->has_ledger)
@@ -359,11 +359,12 @@ create_rows(struct push *p, struct row *row, size_t n)
 	} else if (r == FEISHU_REFUSED && p->has_ledger && feishu_kind(p->table.reply.code) == FEISHU_VERIFY) {
 		ask_table(p, &in, row, n);
 		r = FEISHU_OK;
-	} else if (r == FEISHU_REFUSED) {
+	} else if (r == FEISHU_REFUSED && !p->table.reply.unknown) {
 		if (p->has_ledger)
 			ledger_failed(ledger_void(&p->ledger, in.id));
 		refused(p, &p->create, row, n);
 	} else {
+		/* An earlier try may still be under way: only the same key is safe now, or time. */
 		give_up(p, r);
 	}
 	if (r == FEISHU_OK) {

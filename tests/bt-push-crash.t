@@ -103,6 +103,13 @@ run bt-push --ledger l.g --batch 2 in
 like 'the next run settles it' err 'settled 2 rows'
 ok 'every row once' once g 5 l.g
 
+gen h 5 >in
+faults "[{\"route\":\"$create\",\"nth\":1,\"act\":\"reset-after\"},{\"route\":\"$create\",\"nth\":2,\"times\":3,\"act\":\"status\",\"status\":400,\"body\":{\"code\":1254607,\"msg\":\"Data not ready\"}}]"
+run bt-push --ledger l.h in
+is 'refused after a try whose outcome is unknown: not halved, status 3' $st 3
+ok 'the next run settles it' status 0 bt-push --ledger l.h in
+ok 'every row once' once h 5 l.h
+
 # --- an intent that is too old for its key, and a service that forgot it
 for committed in yes no; do
 	p=old$committed; gen $p 4 >in

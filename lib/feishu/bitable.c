@@ -29,7 +29,8 @@ table_path(const struct bitable *t, const char *rest)
 }
 
 static enum feishu_result
-post(struct bitable *t, const char *rest, const char *client_token, const struct buf *body, bool repeatable)
+post(struct bitable *t, const char *rest, const char *client_token, const struct buf *body,
+    enum feishu_effect effect)
 {
 	struct buf query = { 0 };
 	enum feishu_result r;
@@ -39,7 +40,7 @@ post(struct bitable *t, const char *rest, const char *client_token, const struct
 	if (client_token != NULL)
 		buf_addf(&query, "?client_token=%s", client_token);
 	path = table_path(t, buf_str(&query));
-	r = feishu_call(t->feishu, "POST", path, body, repeatable, &t->reply);
+	r = feishu_call(t->feishu, "POST", path, body, effect, &t->reply);
 	buf_free(&query);
 	free(path);
 	return r;
@@ -70,7 +71,7 @@ each_item(struct bitable *t, const char *path, const struct buf *body, bool (*on
 		struct span items, item, has_more, token;
 		struct json_iter it;
 
-		r = feishu_call(t->feishu, body == NULL ? "GET" : "POST", buf_str(&page), body, true, &t->reply);
+		r = feishu_call(t->feishu, body == NULL ? "GET" : "POST", buf_str(&page), body, FEISHU_READS, &t->reply);
 		if (r != FEISHU_OK)
 			break;
 		more = JSON_MEMBER(t->reply.data, "has_more", &has_more) && has_more.p[0] == 't';
@@ -111,7 +112,7 @@ resolve_node(struct bitable *t, const char *node)
 
 	buf_adds(&path, "/open-apis/wiki/v2/spaces/get_node?token=");
 	http_escape(&path, node);
-	r = feishu_call(t->feishu, "GET", buf_str(&path), NULL, true, &t->reply);
+	r = feishu_call(t->feishu, "GET", buf_str(&path), NULL, FEISHU_READS, &t->reply);
 	buf_free(&path);
 	if (r != FEISHU_OK)
 		return r;
@@ -322,8 +323,8 @@ bitable_create_field(struct bitable *t, struct span raw_name, int type)
 	if (type == FIELD_DATE)		/* the default shows no time of day */
 		buf_adds(&body, ",\"property\":{\"date_formatter\":\"yyyy-MM-dd HH:mm\"}");
 	buf_addc(&body, '}');
-	/* Repeatable: a second try of one that succeeded finds the name taken. */
-	r = post(t, "/fields", NULL, &body, true);
+	/* A second try of one that succeeded finds the name taken. */
+	r = post(t, "/fields", NULL, &body, FEISHU_READS);
 	if (r == FEISHU_REFUSED && t->reply.code == 1254014)
 		r = FEISHU_OK;
 	buf_free(&body);
@@ -343,7 +344,7 @@ write_batch(struct bitable *t, const char *rest, const char *client_token, struc
 	buf_adds(&body, "{\"records\":");
 	buf_add(&body, records.p, records.len);
 	buf_addc(&body, '}');
-	r = post(t, rest, client_token, &body, true);
+	r = post(t, rest, client_token, &body, FEISHU_KEYED);
 	if (r == FEISHU_OK && (!JSON_MEMBER(t->reply.data, "records", &list) || list.p[0] != '['))
 		r = odd_answer(t, "records");
 	buf_free(&body);
@@ -363,7 +364,7 @@ bitable_update(struct bitable *t, const char *client_token, struct span records)
 }
 
 static enum feishu_result
-with_ids(struct bitable *t, const char *rest, const char *member, struct span ids, bool repeatable)
+with_ids(struct bitable *t, const char *rest, const char *member, struct span ids, enum feishu_effect effect)
 {
 	struct buf body = { 0 };
 	enum feishu_result r;
@@ -372,7 +373,7 @@ with_ids(struct bitable *t, const char *rest, const char *member, struct span id
 	json_put_name(member, &body);
 	buf_add(&body, ids.p, ids.len);
 	buf_addc(&body, '}');
-	r = post(t, rest, NULL, &body, repeatable);
+	r = post(t, rest, NULL, &body, effect);
 	buf_free(&body);
 	return r;
 }
@@ -380,13 +381,13 @@ with_ids(struct bitable *t, const char *rest, const char *member, struct span id
 enum feishu_result
 bitable_delete(struct bitable *t, struct span ids)
 {
-	return with_ids(t, "/records/batch_delete", "records", ids, false);
+	return with_ids(t, "/records/batch_delete", "records", ids, FEISHU_CHANGES);
 }
 
 enum feishu_result
 bitable_absent(struct bitable *t, struct span ids, struct span *absent)
 {
-	enum feishu_result r = with_ids(t, "/records/batch_get", "record_ids", ids, true);
+	enum feishu_result r = with_ids(t, "/records/batch_get", "record_ids", ids, FEISHU_READS);
 
 	if (r == FEISHU_OK && (!JSON_MEMBER(t->reply.data, "absent_record_ids", absent) || absent->p[0] != '['))
 		*absent = (struct span){ "[]", 2 };

@@ -156,7 +156,7 @@ judge(const struct http_request *rq, const struct http_response *r, int64_t *wai
 			v = HTTP_LATER;
 			break;
 		case HEAVY:
-			v = r->tries < HEAVY_TRIES ? HTTP_LATER : HTTP_FINAL;
+			v = r->tries + 1 < HEAVY_TRIES ? HTTP_LATER : HTTP_FINAL;
 			break;
 		case UNSURE:
 			v = HTTP_UNSURE;
@@ -336,19 +336,19 @@ get_token(struct feishu *f, struct feishu_reply *r)
 }
 
 enum feishu_result
-feishu_call(struct feishu *f, const char *method, const char *path, const struct buf *body, bool repeatable,
-    struct feishu_reply *r)
+feishu_call(struct feishu *f, const char *method, const char *path, const struct buf *body,
+    enum feishu_effect effect, struct feishu_reply *r)
 {
 	char *url = http_url(f->endpoint, path), *what = mem_dup(path, strcspn(path, "?"));
 	enum feishu_result result = FEISHU_OK;
-	bool renewed = false;
+	bool renewed = false, unknown = false;
 
 	for (;;) {
 		const char *headers[] = { "Content-Type: application/json; charset=utf-8", NULL, NULL };
 		struct http_request rq = {
 			.what = strrchr(what, '/') + 1, .method = method, .url = url, .headers = headers,
 			.body = body == NULL ? NULL : body->p, .body_len = body == NULL ? 0 : body->len,
-			.repeatable = repeatable || body == NULL,
+			.repeatable = effect != FEISHU_CHANGES, .count_tries = effect == FEISHU_KEYED,
 		};
 
 		if (!f->as_user && (f->token == NULL || when_mono() >= f->renew_at)) {
@@ -357,6 +357,7 @@ feishu_call(struct feishu *f, const char *method, const char *path, const struct
 		}
 		headers[1] = f->token;
 		result = perform(f, &rq, r);
+		unknown = unknown || r->unknown;
 		if (result != FEISHU_REFUSED || look_up(r->code)->retry != TOKEN || f->as_user || renewed)
 			break;
 		/* The token died before its time: get another one, once. */
@@ -364,6 +365,7 @@ feishu_call(struct feishu *f, const char *method, const char *path, const struct
 		f->token = NULL;
 		renewed = true;
 	}
+	r->unknown = result != FEISHU_OK && (unknown || r->unknown);
 	free(url);
 	free(what);
 	return result;

@@ -27,8 +27,8 @@ uint64_t feishu_requests(const struct feishu *f);	/* answered or not, without re
 
 enum feishu_result {
 	FEISHU_OK,
-	FEISHU_REFUSED,		/* by code; nothing was changed */
-	FEISHU_GAVE_UP,		/* no usable answer; a change may have happened if unknown is set */
+	FEISHU_REFUSED,		/* by code; nothing was changed, unless unknown is set */
+	FEISHU_GAVE_UP,		/* no usable answer */
 	FEISHU_INTERRUPTED,	/* a signal asks to stop */
 };
 
@@ -38,16 +38,19 @@ struct feishu_reply {
 	struct span data;	/* of the envelope, "{}" when absent; points into body */
 	struct buf body;
 	struct buf error;	/* without FEISHU_OK: what happened and what to do, one line */
-	bool	 unknown;
+	bool	 unknown;		/* without FEISHU_OK: an earlier try may have been carried out */
 	struct scan scan;
 };
 
-/*
- * path begins with '/', query included.  body NULL: GET.  repeatable: harmless to send twice (it reads,
- * or it carries a client_token).
- */
+enum feishu_effect {
+	FEISHU_READS,		/* may be sent again as often as one likes */
+	FEISHU_KEYED,		/* changes something, and carries a client_token: may be sent again */
+	FEISHU_CHANGES,		/* is sent again only when it was certainly not carried out */
+};
+
+/* path begins with '/', query included.  body NULL: GET. */
 enum feishu_result feishu_call(struct feishu *f, const char *method, const char *path, const struct buf *body,
-	    bool repeatable, struct feishu_reply *r);
+	    enum feishu_effect effect, struct feishu_reply *r);
 void	feishu_reply_free(struct feishu_reply *r);
 
 /* What a code is about, for callers that act on it. */
