@@ -26,14 +26,17 @@ ifneq (,$(findstring -fsanitize,$(CFLAGS)))
 HARDEN = -fPIE
 endif
 
-TOOLS = $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
+# A tool is cmd/NAME.c, or a folder cmd/NAME where it needs more.
+ONE   = $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
+MANY  = $(patsubst cmd/%/,%,$(wildcard cmd/*/))
+TOOLS = $(ONE) $(MANY)
 LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
 BINS  = $(TOOLS:%=$(B)/%)
 WORKFLOWS = scripts/sync.sh
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib
-ALL_CPPFLAGS = -Ilib -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
+ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)	# as needed: dedup starts without libcurl
 LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm -ldl
@@ -47,7 +50,9 @@ TESTS ?= $(wildcard tests/*.t) $(UNITS)
 
 all: $(BINS)
 
-$(BINS): $(B)/%: $(B)/cmd/%.o $(B)/lib.a
+.SECONDEXPANSION:
+OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c))
+$(BINS): $(B)/%: $$(call OBJECTS,$$*) $(B)/lib.a
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(UNITS): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/lib.a
