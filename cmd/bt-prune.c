@@ -52,7 +52,6 @@ static const struct tool tool = {
 };
 
 struct prune {
-	struct feishu *feishu;
 	struct bitable table;
 	struct ledger ledger;
 	int64_t	 cutoff;
@@ -272,17 +271,6 @@ open_table(struct prune *p)
 }
 
 static void
-connect(struct prune *p)
-{
-	struct buf error = { 0 };
-
-	if ((p->feishu = feishu_new(&opts.http, &error)) == NULL)
-		die(ST_USAGE, "%s", buf_str(&error));
-	if (!bitable_init(&p->table, p->feishu, &opts.table))
-		opt_misuse("%s", buf_str(&p->table.reply.error));
-}
-
-static void
 prune(struct prune *p)
 {
 	open_table(p);
@@ -303,7 +291,6 @@ finish(struct prune *p)
 	keymap_free(&p->gone);
 	buf_free(&p->removed);
 	bitable_free(&p->table);
-	feishu_free(p->feishu);
 }
 
 int
@@ -320,7 +307,8 @@ main(int argc, char *argv[])
 	progress_start((enum progress_when)opts.progress, "records");
 	p.cutoff = when_now() - opts.older_than;
 
-	connect(&p);
+	if (!bitable_init(&p.table, &opts.table, &opts.http))
+		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
 	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
@@ -331,7 +319,7 @@ main(int argc, char *argv[])
 
 	progress_clear();
 	verbose("read=%llu pruned=%zu kept=%llu requests=%llu seconds=%.1f", (unsigned long long)p.read, p.gone.n,
-	    (unsigned long long)(p.read - p.gone.n), (unsigned long long)feishu_requests(p.feishu),
+	    (unsigned long long)(p.read - p.gone.n), (unsigned long long)feishu_requests(p.table.feishu),
 	    (double)(when_mono() - start) / 1e3);
 	if (p.failed && sig_caught() == 0)
 		warn("stopped after %zu of %llu records; run again to go on", p.gone.n, (unsigned long long)p.old);

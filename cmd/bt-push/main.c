@@ -291,17 +291,6 @@ open_ledger(struct push *p)
 }
 
 static void
-connect(struct push *p)
-{
-	struct buf error = { 0 };
-
-	if ((p->feishu = feishu_new(&opts.http, &error)) == NULL)
-		die(ST_USAGE, "%s", buf_str(&error));
-	if (!bitable_init(&p->table, p->feishu, &opts.table))
-		opt_misuse("%s", buf_str(&p->table.reply.error));
-}
-
-static void
 load_keys(struct push *p)
 {
 	enum feishu_result r;
@@ -334,7 +323,6 @@ finish(struct push *p)
 	buf_free(&p->scratch);
 	buf_free(&p->out);
 	bitable_free(&p->table);
-	feishu_free(p->feishu);
 }
 
 int
@@ -351,7 +339,8 @@ main(int argc, char *argv[])
 		die(ST_USAGE, "--rejects: %s: %s", opts.in.rejects, strerror(errno));
 	progress_start((enum progress_when)opts.in.progress, "rows");
 
-	connect(&p);
+	if (!bitable_init(&p.table, &opts.table, &opts.http))
+		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	open_ledger(&p);
 	load_keys(&p);
 	push_inputs(&p, argv, n);
@@ -360,7 +349,7 @@ main(int argc, char *argv[])
 	verbose("read=%llu pushed=%llu updated=%llu duplicates=%llu rejected=%llu truncated=%llu requests=%llu seconds=%.1f",
 	    (unsigned long long)p.read, (unsigned long long)p.pushed, (unsigned long long)p.updated,
 	    (unsigned long long)p.duplicates, (unsigned long long)p.rejects.n, (unsigned long long)p.truncated,
-	    (unsigned long long)feishu_requests(p.feishu), (double)(when_mono() - start) / 1e3);
+	    (unsigned long long)feishu_requests(p.table.feishu), (double)(when_mono() - start) / 1e3);
 	finish(&p);
 	return sig_exit(io_close_stdout(p.status));
 }

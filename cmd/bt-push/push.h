@@ -39,7 +39,6 @@ struct batch {
 };
 
 struct push {
-	struct feishu *feishu;
 	struct bitable table;
 	struct ledger ledger;
 	bool	 has_ledger;

@@ -193,12 +193,14 @@ open_table(struct bitable *t, const char *table)
 }
 
 bool
-bitable_init(struct bitable *t, struct feishu *f, const struct bitable_opts *o)
+bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_policy *policy)
 {
 	static const char *const app_names[] = { "FEISHU_BASE_ID", "BASE_ID", NULL };
 	static const char *const table_names[] = { "FEISHU_TABLE_ID", "TABLE_ID", NULL };
 
-	*t = (struct bitable){ .feishu = f };
+	*t = (struct bitable){ 0 };
+	if ((t->feishu = feishu_new(policy, &t->reply.error)) == NULL)
+		return false;
 	t->app = o->app != NULL ? mem_dup(o->app, strlen(o->app)) : env_get(app_names);
 	t->table = o->table != NULL ? mem_dup(o->table, strlen(o->table)) : env_get(table_names);
 	if (t->app == NULL)
@@ -270,6 +272,7 @@ bitable_free(struct bitable *t)
 	free(t->app);
 	free(t->table);
 	feishu_reply_free(&t->reply);
+	feishu_free(t->feishu);
 }
 
 /* ---- fields ---- */

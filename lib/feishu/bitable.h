@@ -21,7 +21,7 @@ struct field {
 };
 
 struct bitable {
-	struct feishu *feishu;		/* borrowed */
+	struct feishu *feishu;		/* owned */
 	char	*app, *table;		/* owned: as named; after bitable_open token and id */
 	bool	 is_open;
 	struct field *fields;		/* owned */
@@ -43,10 +43,11 @@ struct bitable_opts {
 	"  FEISHU_USER_ACCESS_TOKEN          act as this user instead of as the app"
 
 /*
- * Take the names of the table from o, else from the environment.  Asks the service nothing yet.
- * False: what is missing stands in t->reply.error.  bitable_free in any case.
+ * Take the names of the table from o, else from the environment, and the credentials as feishu_new
+ * does.  Asks the service nothing yet.  False: what is missing stands in t->reply.error.  bitable_free in
+ * any case.
  */
-bool	bitable_init(struct bitable *t, struct feishu *f, const struct bitable_opts *o);
+bool	bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_policy *policy);
 
 /*
  * Find the table: app is a token or an address (base or wiki), table an id or a name, or NULL

@@ -431,8 +431,9 @@ bad:
 void
 feishu_free(struct feishu *f)
 {
-	if (f->http != NULL)
-		http_free(f->http);
+	if (f == NULL)
+		return;
+	http_free(f->http);
 	free(f->endpoint);
 	free(f->app_id);
 	free(f->secret);
