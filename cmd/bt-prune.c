@@ -19,7 +19,7 @@
 #include "base/sig.h"
 #include "base/when.h"
 #include "feishu/bitable.h"
-#include "json/str.h"
+#include "json/path.h"
 #include "store/keymap.h"
 #include "store/ledger.h"
 
@@ -36,7 +36,7 @@ static const struct opt table[] = {
 	OPT_BITABLE(opts.table),
 	OPT_FLAG('n', "dry-run", &opts.dry_run, "write what would be removed; change nothing"),
 	OPT_HTTP(&opts.http),
-	OPT_STRING('k', "key", "NAME", &opts.key, "the member that names a row in the ledger (default run_id)"),
+	OPT_STRING('k', "key", "PATH", &opts.key, "the member that names a row in the ledger (default run_id)"),
 	OPT_STRING('l', "ledger", "FILE", &opts.ledger, "what bt-push has pushed; pruned too"),
 	OPT_DURATION('o', "older-than", &opts.older_than, "remove rows whose timestamp is older than this"),
 	OPT_PROGRESS(&opts.progress),
@@ -302,6 +302,8 @@ main(int argc, char *argv[])
 	(void)opt_parse(&tool, argc, argv);
 	if (opts.ledger == NULL || opts.older_than == -1)
 		opt_misuse("--ledger and --older-than are needed");
+	if ((opts.key = path_member(opts.key)) == NULL)
+		opt_misuse("--key: must name one member of the row, such as run_id");
 	sig_catch();
 	sig_ignore_pipe();
 	progress_start((enum progress_when)opts.progress, "records");

@@ -85,6 +85,8 @@ like 'with the line' err 'bad:1: neither a receipt'
 printf '{"run_id":"z","record_id":"rec1"}' >tail
 ok 'a receipt without its newline counts' status 0 bt-push -v --ledger tail one
 like 'as pushed' err duplicates=1
+ok 'a key as a path' status 0 bt-push --ledger tail --key .run_id one
+ok 'a key must be one member' status 2 bt-push --ledger tail --key .a.b one
 ok 'options that exclude each other' status 2 bt-push --update --upsert
 
 # --- fields

@@ -17,6 +17,7 @@
 #include "base/sig.h"
 #include "base/when.h"
 #include "bt-push/push.h"
+#include "json/path.h"
 
 #define QUOTA_CODE	99991403	/* the month's calls are used up: no fault of the set-up */
 
@@ -33,7 +34,7 @@ static const struct opt table[] = {
 	OPT_FILTER(opts.in),
 	OPT_HTTP(&opts.http),
 	OPT_FLAG(0, "ignore-unknown", &opts.ignore_unknown, "leave out members that the table has no field for"),
-	OPT_STRING('k', "key", "NAME", &opts.key, "the member that names a row (default run_id)"),
+	OPT_STRING('k', "key", "PATH", &opts.key, "the member that names a row (default run_id)"),
 	OPT_STRING('l', "ledger", "FILE", &opts.ledger, "push each row exactly once, by this record of what was pushed"),
 	OPT_DURATION(0, "linger", &opts.linger, "push an incomplete batch after waiting so long (default 30s)"),
 	OPT_NUMBER(0, "truncate", &opts.truncate, 0, 10000000, "cut longer texts to N characters (default 0: do not)"),
@@ -221,6 +222,8 @@ push_inputs(struct push *p, char *files[], int n)
 static void
 check_options(void)
 {
+	if ((opts.key = path_member(opts.key)) == NULL)
+		opt_misuse("--key: must name one member of the row, such as run_id");
 	if (opts.update && opts.upsert)
 		opt_misuse("--update and --upsert exclude each other");
 	if (opts.update && opts.ledger != NULL)

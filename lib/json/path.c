@@ -126,6 +126,23 @@ path_free(struct path *path)
 	*path = (struct path){ 0 };
 }
 
+char *
+path_member(const char *text)
+{
+	struct path path;
+	const char *error;
+	char *name = NULL;
+
+	if (path_parse(&path, text, &error) == -1)
+		return NULL;
+	if (path.n == 1 && path.step[0].name != NULL && strlen(path.step[0].name) == path.step[0].len) {
+		name = path.step[0].name;
+		path.step[0].name = NULL;
+	}
+	path_free(&path);
+	return name;
+}
+
 static bool
 element(struct span array, long index, struct span *val)
 {

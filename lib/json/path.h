@@ -24,6 +24,9 @@ struct path {
 int	path_parse(struct path *path, const char *text, const char **error) __attribute__((warn_unused_result));
 void	path_free(struct path *path);
 
+/* The name in a path of one member ("id", ".id"), as new text; NULL: it is something else. */
+char	*path_member(const char *text);
+
 /* Find the path's value in a scanned record; false when it is not there. */
 bool	path_find(const struct path *path, const struct scan *record, struct span *val);
 
