@@ -17,6 +17,8 @@
 #include "store/keyfile.h"
 #include "store/keyset.h"
 
+#define LONG_RUN (16u << 10)	/* bytes from which a call of write costs less than a copy */
+
 static struct {
 	struct opt_list keys, seen;
 	const char *store, *dups;
@@ -98,16 +100,26 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 	return NULL;
 }
 
-/*
- * Keep the block's new records.  Neighbours are written with one call and without a copy: they
- * stand next to each other in the block.
- */
+/* Write a run of lines behind what is in out; a long one without a copy. */
+static void
+put_run(struct span run, struct buf *out)
+{
+	if (run.len < LONG_RUN) {
+		buf_add(out, run.p, run.len);
+		return;
+	}
+	io_stdout(out->p, out->len);
+	buf_clear(out);
+	io_stdout(run.p, run.len);
+}
+
+/* Keep the block's new records.  Neighbours make one run: they stand next to each other in the block. */
 static void
 commit_block(void *ctx, void *state, struct buf *out)
 {
 	struct dedup *d = ctx;
 	struct found *f = state;
-	struct span run = { NULL, 0 };
+	struct span run = { "", 0 };
 	size_t n_fresh = 0;
 
 	f->fresh = mem_grow(f->fresh, &f->fresh_cap, f->n, sizeof *f->fresh);
@@ -123,21 +135,16 @@ commit_block(void *ctx, void *state, struct buf *out)
 			continue;
 		}
 		f->fresh[n_fresh++] = f->v[i].key;
-		if (run.p != NULL && run.p + run.len == line.p) {
+		if (run.p + run.len == line.p) {
 			run.len += line.len;
 			continue;
 		}
-		if (run.p != NULL)
-			buf_add(out, run.p, run.len);
+		put_run(run, out);
 		run = line;
 	}
-	if (out->len == 0) {
-		io_stdout(run.p, run.len);
-	} else {
-		buf_add(out, run.p, run.len);
-		io_stdout(out->p, out->len);
-		buf_clear(out);
-	}
+	put_run(run, out);
+	io_stdout(out->p, out->len);
+	buf_clear(out);
 	if (d->store != NULL && keyfile_append(d->store, f->fresh, n_fresh) == -1)
 		die(ST_FAILED, "%s: %s", opts.store, strerror(errno));
 	if (f->dups.len != 0 && io_write(d->dups_fd, f->dups.p, f->dups.len) == -1)
@@ -193,7 +200,7 @@ load_seen(struct dedup *d)
 
 		if (strcmp(file[0], "-") == 0)
 			opt_misuse("--seen: stdin is the input; name a file");
-		if (access(file[0], F_OK) == 0)
+		if (access(file[0], F_OK) == 0 || errno != ENOENT)
 			st = worse(st, filter_run(&f, file, 1, &t));
 		free(file[0]);
 	}

@@ -1,5 +1,6 @@
 /* msg-extract - the last user message of each LangSmith run; see msg-extract(1) */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,27 @@ put_time(struct span time, struct buf *out)
 	buf_addc(out, '"');
 }
 
+/* The whole run with "input" and "index" set in it.  The second needs another look: the run may have an index of its own. */
+static void
+put_kept(const struct run *run, struct span input, long index, struct buf *out)
+{
+	struct buf first = { 0 };
+	struct scan scan = { 0 };
+	char number[24];
+	int n = snprintf(number, sizeof number, "%ld", index);
+
+	if (index < 0) {
+		splice_set(run->r->scan, run->r->text, "input", input, out);
+		return;
+	}
+	splice_set(run->r->scan, run->r->text, "input", input, &first);
+	buf_pad(&first);
+	(void)scan_record(&scan, first.p);
+	splice_set(&scan, (struct span){ first.p, first.len }, "index", (struct span){ number, (size_t)n }, out);
+	scan_free(&scan);
+	buf_free(&first);
+}
+
 /* text: JSON without the quotes, or NULL for none.  index: of the message, -1 for none. */
 static void
 put_row(struct worker *w, const struct run *run, const struct buf *text, long index, struct buf *out)
@@ -99,12 +121,8 @@ put_row(struct worker *w, const struct run *run, const struct buf *text, long in
 			buf_addc(&json, '"');
 			quoted = (struct span){ json.p, json.len };
 		}
-		splice_set(run->r->scan, run->r->text, "input", quoted, out);
+		put_kept(run, quoted, index, out);
 		buf_free(&json);
-		if (index >= 0) {
-			out->len--;	/* the closing brace */
-			buf_addf(out, ",\"index\":%ld}", index);
-		}
 		buf_addc(out, '\n');
 		return;
 	}
@@ -133,9 +151,9 @@ put_messages(struct worker *w, const struct run *run, struct buf *out)
 
 	if (run->body.p == NULL || run->body.p[0] != '{')
 		return 0;
-	if (!message_list(f, run->body)) {
+	if (!message_list(f, run->r->scan, run->body)) {
 		buf_clear(&w->text);
-		if (!message_field(f, run->body, run->type, &w->text))
+		if (!message_field(f, run->type, &w->text))
 			return 0;
 		put_row(w, run, &w->text, opts.all ? 0 : -1, out);
 		return 1;
@@ -256,7 +274,7 @@ main(int argc, char *argv[])
 {
 	struct counts total = { 0 };
 	struct filter f = {
-		.opts = &opts.in, .ctx = &total, .state_size = sizeof(struct worker), .state_free = free_worker,
+		.opts = &opts.in, .ctx = &total, .state_size = sizeof(struct worker), .map_depth = MESSAGE_DEPTH, .state_free = free_worker,
 		.record = take_run, .commit = commit,
 	};
 	struct filter_totals t = { 0 };

@@ -48,6 +48,15 @@ blanks(const char *p)
 	return p;
 }
 
+static size_t
+note(struct scan *s, const char *p)
+{
+	if (s->n_map == s->map_cap)
+		s->map = mem_grow(s->map, &s->map_cap, s->n_map + 1, sizeof *s->map);
+	s->map[s->n_map].p = p;
+	return s->n_map++;
+}
+
 static inline bool
 digit(char c)
 {
@@ -144,6 +153,87 @@ avx2_str_stop(const char *p)
 #define NAME(x) avx2_##x
 #include "json/scan_walk.inc"
 
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
+
+/* A bit for each of 64 bytes: those equal to c. */
+AVX2 static inline uint64_t
+equal(__m256i low, __m256i high, char c)
+{
+	const __m256i want = _mm256_set1_epi8(c);
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, want)) |
+	    (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, want)) << 32;
+}
+
+/* The bytes that a backslash escapes; *carry is 1 where the next 64 begin with one. */
+static inline uint64_t
+escaped(uint64_t slash, uint64_t *carry)
+{
+	uint64_t out = *carry;
+
+	slash &= ~out;
+	*carry = 0;
+	while (slash != 0) {
+		uint64_t first = slash & -slash;
+
+		out |= first << 1;
+		*carry = first >> 63;
+		slash &= ~(first | first << 1);
+	}
+	return out;
+}
+
+/* Each bit becomes the parity of itself and those below. */
+static inline uint64_t
+parity(uint64_t v)
+{
+	v ^= v << 1;
+	v ^= v << 2;
+	v ^= v << 4;
+	v ^= v << 8;
+	v ^= v << 16;
+	return v ^ v << 32;
+}
+
+/* Past the container at p: brackets outside strings are counted, 64 bytes a step. */
+AVX2 static const char *
+avx2_skip_container(const char *p)
+{
+	uint64_t carry = 0, in_string = 0;	/* in_string: all bits, when the last 64 ended inside one */
+	int depth = 0;
+
+	for (;; p += 64) {
+		__m256i low = _mm256_loadu_si256((const __m256i *)(const void *)p);
+		__m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+		const __m256i curly = _mm256_set1_epi8(0x20);	/* makes braces of brackets, and of nothing else */
+		uint64_t quote = equal(low, high, '"') & ~escaped(equal(low, high, '\\'), &carry);
+		uint64_t string = parity(quote) ^ in_string;
+		uint64_t open, close;
+
+		low = _mm256_or_si256(low, curly);
+		high = _mm256_or_si256(high, curly);
+		open = equal(low, high, '{') & ~string;
+		close = equal(low, high, '}') & ~string;
+		in_string = -(string >> 63);
+		if (__builtin_popcountll(close) >= depth) {
+			/* It may end here. */
+			for (uint64_t c = close; c != 0; c &= c - 1) {
+				uint64_t before = (c & -c) - 1;
+
+				if (depth + __builtin_popcountll(open & before) == __builtin_popcountll(close & before) + 1)
+					return p + __builtin_ctzll(c) + 1;
+			}
+		}
+		depth += __builtin_popcountll(open) - __builtin_popcountll(close);
+	}
+}
+
+static const char *
+avx2_skip_any(const char *p)
+{
+	return *p == '{' || *p == '[' ? avx2_skip_container(p) : avx2_skip(p);
+}
+
 static inline const char *
 base_str_stop(const char *p)
 {
@@ -190,7 +280,7 @@ struct path_set {
 
 static const struct path_set portable = { portable_walk, portable_skip, utf8_check_portable };
 #if defined(__x86_64__)
-static const struct path_set avx2 = { avx2_walk, avx2_skip, utf8_check_avx2 };
+static const struct path_set avx2 = { avx2_walk, avx2_skip_any, utf8_check_avx2 };
 #endif
 #if defined(__x86_64__) || defined(__aarch64__)
 static const struct path_set base = { base_walk, base_skip, utf8_check_portable };
@@ -204,7 +294,7 @@ choose(void)
 	const struct path_set *c = &portable;
 
 #if defined(__x86_64__)
-	c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? &avx2 : &base;
+	c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt") ? &avx2 : &base;
 #elif defined(__aarch64__)
 	c = &base;
 #endif
@@ -248,6 +338,7 @@ void
 scan_free(struct scan *s)
 {
 	free(s->m);
+	free(s->map);
 	memset(s, 0, sizeof *s);
 }
 
@@ -295,7 +386,7 @@ json_unescape(const char **pp, const char *end, char out[4])
 }
 
 bool
-json_spells(struct span raw, const char *s, size_t len)
+json_spells_all(struct span raw, const char *s, size_t len)
 {
 	const char *p = raw.p, *end = raw.p + raw.len, *s_end = s + len;
 
@@ -329,7 +420,41 @@ scan_find(const struct scan *s, const char *name, size_t len)
 struct json_iter
 json_open(struct span container)
 {
-	return (struct json_iter){ container.p + 1 };
+	return (struct json_iter){ container.p + 1, NULL, 0 };
+}
+
+struct json_iter
+scan_open(const struct scan *record, const char *container)
+{
+	struct json_iter it = { container + 1, record, 0 };
+	size_t n = record->n_map;
+
+	/* The first that is not before the container's inside. */
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (record->map[it.at + half].p <= container) {
+			it.at += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return it;
+}
+
+const char *
+json_behind(struct json_iter *it)
+{
+	if (it->map != NULL && (*it->p == '{' || *it->p == '[')) {
+		const struct scan *s = it->map;
+
+		while (it->at < s->n_map && s->map[it->at].p < it->p)
+			it->at++;
+		if (it->at < s->n_map && s->map[it->at].p == it->p)
+			return it->p + s->map[it->at].len;
+	}
+	return json_skip(it->p);
 }
 
 bool
@@ -339,30 +464,42 @@ json_next_element(struct json_iter *it, struct span *val)
 
 	if (*p == ',')
 		p = blanks(p + 1);
-	if (*p == ']')
+	if (*p == ']') {
+		it->p = p;
 		return false;
-	val->p = p;
-	it->p = json_skip(p);
+	}
+	val->p = it->p = p;
+	it->p = json_behind(it);
 	val->len = (size_t)(it->p - p);
+	return true;
+}
+
+bool
+json_next_name(struct json_iter *it, struct span *key)
+{
+	const char *p = blanks(it->p);
+
+	if (*p == ',')
+		p = blanks(p + 1);
+	if (*p == '}') {
+		it->p = p;
+		return false;
+	}
+	key->p = p + 1;
+	p = json_skip(p);
+	key->len = (size_t)(p - 1 - key->p);
+	it->p = blanks(blanks(p) + 1);
 	return true;
 }
 
 bool
 json_next_member(struct json_iter *it, struct member *m)
 {
-	const char *p = blanks(it->p);
-
-	if (*p == ',')
-		p = blanks(p + 1);
-	if (*p == '}')
+	if (!json_next_name(it, &m->key))
 		return false;
-	m->key.p = p + 1;
-	p = json_skip(p);
-	m->key.len = (size_t)(p - 1 - m->key.p);
-	p = blanks(blanks(p) + 1);
-	m->val.p = p;
-	it->p = json_skip(p);
-	m->val.len = (size_t)(it->p - p);
+	m->val.p = it->p;
+	it->p = json_behind(it);
+	m->val.len = (size_t)(it->p - m->val.p);
 	return true;
 }
 

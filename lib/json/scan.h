@@ -23,6 +23,7 @@
 
 #define SCAN_PAD	64
 #define SCAN_DEPTH	1024
+#define SCAN_MAP	8
 
 /* A piece of a record; never NUL terminated, borrowed from the record. */
 struct span {
@@ -38,6 +39,13 @@ struct member {
 struct scan {
 	struct member *m;	/* members of the outermost object, in order; owned, reused */
 	size_t n, cap;
+	/*
+	 * For tools that look deep into a record: with map_depth set, the objects and arrays of the outer
+	 * levels are noted, so that an iterator from scan_open jumps over them.
+	 */
+	unsigned map_depth;	/* levels, at most SCAN_MAP */
+	struct span *map;	/* by place; owned, reused */
+	size_t n_map, map_cap;
 	const char *error;	/* static text, when scanning failed */
 	const char *at;		/* the byte that it is about */
 };
@@ -66,21 +74,36 @@ const char *json_skip(const char *p);
 
 /*
  * Walk a valid object or array.  json_open takes the container's text; then each
- * json_next_member or json_next_element gives one more, false after the last.
+ * json_next_member or json_next_element gives one more, false after the last; it->p is at
+ * the closing bracket then.  json_next_name is the half of json_next_member: it->p is at the
+ * value, and the caller moves it behind.
  */
 struct json_iter {
 	const char *p;
+	const struct scan *map;		/* NULL: none */
+	size_t at;			/* in the map: nothing before it is ahead of p */
 };
 struct json_iter json_open(struct span container);
+/* The same for a container that lies in a scanned record with a map. */
+struct json_iter scan_open(const struct scan *record, const char *container);
 bool	json_next_member(struct json_iter *it, struct member *m);
+bool	json_next_name(struct json_iter *it, struct span *key);
+const char *json_behind(struct json_iter *it);	/* the end of the value at it->p */
 bool	json_next_element(struct json_iter *it, struct span *val);
 
 /* The last member of this name in a valid object; false when there is none or it is no object. */
 bool	json_member(struct span object, const char *name, size_t len, struct span *val);
 #define JSON_MEMBER(object, name, val) json_member(object, "" name, sizeof name - 1, val)
 
-/* Does the raw text of a string (between the quotes) spell these bytes? */
-bool	json_spells(struct span raw, const char *s, size_t len);
+/* Does the raw text of a string (between the quotes) spell these bytes?  Most names differ at once. */
+bool	json_spells_all(struct span raw, const char *s, size_t len);
+static inline bool
+json_spells(struct span raw, const char *s, size_t len)
+{
+	if (raw.len < len || (len != 0 && raw.p[0] != s[0] && raw.p[0] != '\\'))
+		return false;
+	return json_spells_all(raw, s, len);
+}
 #define JSON_SPELLS(raw, s) json_spells(raw, "" s, sizeof s - 1)
 
 /*

@@ -73,17 +73,19 @@ is_pair(struct span v, struct span *first, struct span *second)
 
 /* ---- the list ---- */
 
-static void
-load(struct message_finder *f, struct span list)
+/* Load the elements of the list that starts at p; returns its end. */
+static const char *
+load(struct message_finder *f, const char *p)
 {
-	struct json_iter it;
+	struct json_iter it = scan_open(f->record, p);
 	struct span e;
 
-	f->n = 0;
-	for (it = json_open(list); json_next_element(&it, &e); f->n++) {
+	f->loaded = p;
+	for (f->n = 0; json_next_element(&it, &e); f->n++) {
 		f->list = mem_grow(f->list, &f->cap, f->n + 1, sizeof *f->list);
 		f->list[f->n] = e;
 	}
+	return it.p + 1;
 }
 
 /* Load a list; of a list of lists of objects (one per prompt of a batch) the last. */
@@ -93,12 +95,55 @@ load_list(struct message_finder *f, struct span list)
 	struct json_iter it;
 	struct span e;
 
-	load(f, list);
+	if (f->loaded != list.p)
+		load(f, list.p);
 	if (f->n == 0 || !is_a(f->list[f->n - 1], '['))
 		return;
 	it = json_open(f->list[f->n - 1]);
 	if (json_next_element(&it, &e) && is_a(e, '{'))
-		load(f, f->list[f->n - 1]);
+		load(f, f->list[f->n - 1].p);
+}
+
+static bool
+is_name(struct span key, const char *const *name)
+{
+	for (; *name != NULL; name++)
+		if (json_spells(key, *name, strlen(*name)))
+			return true;
+	return false;
+}
+
+/*
+ * Note the members of the inputs.  The inputs are most of a run, so they are walked once: what may turn
+ * out to be the list is loaded on the way.
+ */
+static void
+look_into(struct message_finder *f, struct span inputs, const char *const *lists)
+{
+	struct json_iter it = scan_open(f->record, inputs.p);
+	struct member m;
+
+	f->n_members = 0;
+	f->loaded = NULL;
+	while (json_next_name(&it, &m.key)) {
+		m.val.p = it.p;
+		it.p = *it.p == '[' && is_name(m.key, lists) ? load(f, it.p) : json_behind(&it);
+		m.val.len = (size_t)(it.p - m.val.p);
+		f->member = mem_grow(f->member, &f->members_cap, f->n_members + 1, sizeof *f->member);
+		f->member[f->n_members++] = m;
+	}
+}
+
+/* The last of this name counts. */
+static bool
+find(const struct message_finder *f, const char *name, struct span *val)
+{
+	for (size_t i = f->n_members; i-- > 0; )
+		if (json_spells(f->member[i].key, name, strlen(name))) {
+			*val = f->member[i].val;
+			return true;
+		}
+	return false;
 }
 
 static bool
@@ -149,6 +194,8 @@ list_in_string(struct message_finder *f, struct span string)
 		return false;
 	if (!list_in((struct span){ f->decoded.p, f->decoded.len }, &list))
 		return false;
+	f->loaded = NULL;	/* another text may have stood in the same place */
+	f->record = &f->scan;
 	load_list(f, list);
 	for (size_t i = 0; i < f->n; i++)
 		if (looks_like_message(f->list[i]))
@@ -157,18 +204,23 @@ list_in_string(struct message_finder *f, struct span string)
 }
 
 bool
-message_list(struct message_finder *f, struct span inputs)
+message_list(struct message_finder *f, const struct scan *record, struct span inputs)
 {
 	const char *const *name = f->from_outputs ? output_lists : input_lists;
 
-	f->n = 0;
+	f->n_members = 0;
+	f->record = record;
+	f->scan.map_depth = MESSAGE_DEPTH;
+	if (is_a(inputs, '{'))
+		look_into(f, inputs, name);
 	for (; *name != NULL; name++) {
 		struct span v, list;
 
-		if (!json_member(inputs, *name, strlen(*name), &v))
+		if (!find(f, *name, &v))
 			continue;
 		if (is_a(v, '{') && !JSON_MEMBER(v, "messages", &v))
 			continue;
+		f->record = record;
 		f->roleless = strcmp(*name, "contents") == 0;
 		f->decoded_list = json_is_string(v);
 		if (f->decoded_list ? list_in_string(f, v) : is_a(v, '[')) {
@@ -207,26 +259,46 @@ is_class(struct span id, const char *const *class)
 	return false;
 }
 
-static bool
-is_wanted(const struct message_finder *f, struct span m)
+/* The members of a message that count; empty where they are missing. */
+struct message {
+	struct span role, type, id, content, kwargs, data, parts;
+};
+
+/* All of them in one pass: a message may be long. */
+static struct message
+look_at(const struct message_finder *f, struct span object)
 {
-	struct span role = { NULL, 0 }, type = role, id = role;
-	struct json_iter it;
+	struct message m = { .role = { NULL, 0 } };
+	struct json_iter it = scan_open(f->record, object.p);
 	struct member e;
 
-	for (it = json_open(m); json_next_member(&it, &e); ) {
+	while (json_next_member(&it, &e)) {
 		if (JSON_SPELLS(e.key, "role"))
-			role = e.val;
+			m.role = e.val;
 		else if (JSON_SPELLS(e.key, "type"))
-			type = e.val;
+			m.type = e.val;
 		else if (JSON_SPELLS(e.key, "id"))
-			id = e.val;
+			m.id = e.val;
+		else if (JSON_SPELLS(e.key, "content"))
+			m.content = e.val;
+		else if (JSON_SPELLS(e.key, "kwargs"))
+			m.kwargs = e.val;
+		else if (JSON_SPELLS(e.key, "data"))
+			m.data = e.val;
+		else if (JSON_SPELLS(e.key, "parts"))
+			m.parts = e.val;
 	}
-	if (is_one_of(role, names[f->role].role) || is_one_of(type, names[f->role].type) ||
-	    is_class(id, names[f->role].class))
+	return m;
+}
+
+static bool
+is_wanted(const struct message_finder *f, const struct message *m)
+{
+	if (is_one_of(m->role, names[f->role].role) || is_one_of(m->type, names[f->role].type) ||
+	    is_class(m->id, names[f->role].class))
 		return true;
-	return f->role == ROLE_USER && f->roleless && (role.p == NULL || json_is_null(role)) &&
-	    (type.p == NULL || json_is_null(type));
+	return f->role == ROLE_USER && f->roleless && (m->role.p == NULL || json_is_null(m->role)) &&
+	    (m->type.p == NULL || json_is_null(m->type));
 }
 
 static bool
@@ -286,14 +358,14 @@ content_text(struct message_finder *f, struct span content, struct buf *out)
 }
 
 static bool
-object_text(struct message_finder *f, struct span m, struct buf *out)
+object_text(struct message_finder *f, const struct message *m, struct buf *out)
 {
-	struct span content, outer;
+	struct span content;
 
-	return (JSON_MEMBER(m, "content", &content) && content_text(f, content, out)) ||
-	    (JSON_MEMBER(m, "kwargs", &outer) && JSON_MEMBER(outer, "content", &content) && content_text(f, content, out)) ||
-	    (JSON_MEMBER(m, "data", &outer) && JSON_MEMBER(outer, "content", &content) && content_text(f, content, out)) ||
-	    (JSON_MEMBER(m, "parts", &content) && content_text(f, content, out));
+	return content_text(f, m->content, out) ||
+	    (JSON_MEMBER(m->kwargs, "content", &content) && content_text(f, content, out)) ||
+	    (JSON_MEMBER(m->data, "content", &content) && content_text(f, content, out)) ||
+	    content_text(f, m->parts, out);
 }
 
 /* An element of "choices" or "generations": the message is inside, or its text beside. */
@@ -302,25 +374,30 @@ answer_text(struct message_finder *f, struct span e, struct buf *out)
 {
 	struct span v;
 
-	if (JSON_MEMBER(e, "message", &v) && is_a(v, '{'))
-		return is_wanted(f, v) && object_text(f, v, out);
+	if (JSON_MEMBER(e, "message", &v) && is_a(v, '{')) {
+		struct message m = look_at(f, v);
+
+		return is_wanted(f, &m) && object_text(f, &m, out);
+	}
 	return f->role == ROLE_ASSISTANT && JSON_MEMBER(e, "text", &v) && content_text(f, v, out);
 }
 
 bool
 message_text(struct message_finder *f, size_t i, struct buf *out)
 {
-	struct span m = f->list[i], role, text;
+	struct span e = f->list[i], role, text;
+	struct message m;
 
-	if (is_a(m, '"') && f->roleless && f->role == ROLE_USER)
-		return content_text(f, m, out);
-	if (is_pair(m, &role, &text))
+	if (is_a(e, '"') && f->roleless && f->role == ROLE_USER)
+		return content_text(f, e, out);
+	if (is_pair(e, &role, &text))
 		return is_one_of(role, names[f->role].role) && content_text(f, text, out);
-	if (!is_a(m, '{'))
+	if (!is_a(e, '{'))
 		return false;
-	if (is_wanted(f, m))
-		return object_text(f, m, out);
-	return f->from_outputs && answer_text(f, m, out);
+	m = look_at(f, e);
+	if (is_wanted(f, &m))
+		return object_text(f, &m, out);
+	return f->from_outputs && answer_text(f, e, out);
 }
 
 /* ---- no list ---- */
@@ -363,7 +440,7 @@ made_by_program(struct span run_type)
 }
 
 bool
-message_field(struct message_finder *f, struct span inputs, struct span run_type, struct buf *out)
+message_field(struct message_finder *f, struct span run_type, struct buf *out)
 {
 	const char *const *name = f->from_outputs ? output_fields : input_fields;
 
@@ -375,7 +452,7 @@ message_field(struct message_finder *f, struct span inputs, struct span run_type
 		struct span v, text;
 		bool found;
 
-		if (!json_member(inputs, *name, strlen(*name), &v))
+		if (!find(f, *name, &v))
 			continue;
 		if (strcmp(*name, "prompts") == 0)
 			found = is_a(v, '[') && last_string(v, &text);
@@ -393,6 +470,7 @@ void
 message_free(struct message_finder *f)
 {
 	free(f->list);
+	free(f->member);
 	buf_free(&f->decoded);
 	buf_free(&f->text);
 	scan_free(&f->scan);

@@ -32,8 +32,12 @@ struct message_finder {
 	enum message_role role;
 	bool	 from_outputs;
 
+	const struct scan *record;	/* that the inputs are in; borrowed during a call */
 	struct span *list;	/* the elements of the list */
 	size_t	 n, cap;
+	const char *loaded;	/* whose elements these are */
+	struct member *member;	/* what stands in the inputs */
+	size_t	 n_members, members_cap;
 	bool	 roleless;	/* a message without a role counts (Gemini) */
 	bool	 decoded_list;	/* the list points into decoded */
 	struct buf decoded, text;
@@ -41,16 +45,18 @@ struct message_finder {
 };
 
 /*
- * Look for a list of messages in a valid value (a run's inputs or outputs, or anything else).
- * False when there is none.  The list stays until the next call.
+ * Look for a list of messages in a valid value (a run's inputs or outputs, or anything else) of a
+ * scanned record, best with a map of MESSAGE_DEPTH.  False when there is none.  The list stays
+ * until the next call.
  */
-bool	message_list(struct message_finder *f, struct span inputs);
+#define MESSAGE_DEPTH 5		/* run, inputs, list, batch or message, parts */
+bool	message_list(struct message_finder *f, const struct scan *record, struct span inputs);
 
 /* Append the text of the list's element i to out; false when it is not the role's, or has no text. */
 bool	message_text(struct message_finder *f, size_t i, struct buf *out);
 
-/* Step 5: append the plain field's text.  run_type is a JSON value, or empty. */
-bool	message_field(struct message_finder *f, struct span inputs, struct span run_type, struct buf *out);
+/* Step 5, when message_list found none: append the plain field's text.  run_type is a JSON value, or empty. */
+bool	message_field(struct message_finder *f, struct span run_type, struct buf *out);
 
 void	message_free(struct message_finder *f);
 

@@ -231,6 +231,7 @@ run_fd(const struct filter *f, int fd, const char *name, struct rejects *rejects
 	reader_init(&e.in, fd, (size_t)f->opts->max_line);
 	for (int i = 0; i < jobs; i++) {
 		w[i].e = &e;
+		w[i].scan.map_depth = f->map_depth;
 		w[i].state = mem_zero(1, f->state_size);
 	}
 	/* This thread is the first worker; where no other can be had, it does all the work. */

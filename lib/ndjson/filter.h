@@ -38,6 +38,7 @@ struct filter {
 	const struct filter_opts *opts;
 	void	*ctx;			/* the tool's, shared by all workers */
 	size_t	 state_size;		/* bytes of zeroed state that each worker has */
+	unsigned map_depth;		/* levels that the scan maps (json/scan.h) */
 	void	(*state_free)(void *state);	/* may be NULL */
 	/*
 	 * Take a record: output goes to out.  Returns NULL, or why the record is
