@@ -62,8 +62,8 @@ $(UNITS): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/lib.a
 $(B)/gen: $(B)/tests/bench/gen.o
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
 
-# A shim that fails the n-th call; built without sanitizers, whose runtime must come first.
-$(B)/fault.so: tests/fault.c
+# Shims for LD_PRELOAD: the n-th call fails, another time; built without sanitizers, whose runtime must come first.
+$(B)/fault.so $(B)/clock.so: $(B)/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared -o $@ $< -ldl
 
@@ -74,7 +74,7 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-check: all $(UNITS) $(B)/gen $(B)/fault.so
+check: all $(UNITS) $(B)/gen $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
 check-san:
