@@ -94,6 +94,7 @@ json_all() { node -e "$tap_js s($1);"; }
 
 standin() {
 	tap_standins=$((tap_standins + 1)) tap_log=$T/.tap/standin$tap_standins tap_name=$1; shift
+	: >"$tap_log"
 	node "$top/tests/standin/$tap_name.js" "$@" >"$tap_log" 2>"$tap_log.err" &
 	STANDIN=$! tap_pids="$tap_pids $!"
 	if ! within 20 grep -q 'listening on' "$tap_log"; then

@@ -210,6 +210,7 @@ push_inputs(struct push *p, char *files[], int n)
 		}
 		lines_init(&in, fd, name, (size_t)opts.in.max_line, &p->rejects);
 		go_on = push_input(p, &in);
+		p->in = NULL;
 		lines_free(&in);
 		io_close_input(fd);
 		if (!go_on)

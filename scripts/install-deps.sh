@@ -1,0 +1,140 @@
+#!/bin/sh
+# install-deps.sh [build|test] - install what is missing to build (or also to test) llmutils.
+#
+#   build   compiler, libraries and Node.js (the stand-ins of quickstart.sh); the default
+#   test    the same, and what scripts/test.sh runs
+#
+# For Debian 12+ and Ubuntu 22.04+.  Where nothing is missing it does nothing, needs neither root nor a
+# network and prints nothing.  Else it installs with apt-get, as root or through sudo; without either
+# it names the packages and ends with status 1.
+set -eu
+
+usage() {
+	sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"
+}
+
+missing=
+
+add() {
+	case " $missing " in
+	*" $1 "*) ;;
+	*) missing="$missing $1" ;;
+	esac
+}
+
+# What counts is what can be used, not which package brought it: a compiler or Node.js may come from elsewhere.
+command_from() {	# COMMAND PACKAGE
+	command -v "$1" >/dev/null 2>&1 || add "$2"
+}
+
+header_from() {	# HEADER PACKAGE
+	[ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] ||
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$2" 2>/dev/null)" = installed ] || add "$2"
+}
+
+library_from() {	# PKG-CONFIG-NAME PACKAGE
+	pkg-config --exists "$1" 2>/dev/null || add "$2"
+}
+
+need_build() {
+	command_from gcc gcc
+	command_from make make
+	command_from pkg-config pkg-config
+	command_from bash bash
+	command_from flock util-linux
+	command_from node nodejs
+	[ -d /etc/ssl/certs ] || add ca-certificates
+	header_from stdio.h libc6-dev
+	header_from jq.h libjq-dev		# jq 1.6 has no .pc file
+	library_from libcurl libcurl4-openssl-dev
+	library_from zlib zlib1g-dev
+}
+
+need_test() {
+	command_from prove perl
+	command_from git git
+	command_from mandoc mandoc
+	command_from shellcheck shellcheck
+	command_from cppcheck cppcheck
+	command_from clang clang
+	command_from npm npm
+	command_from zsh zsh
+	command_from python3 python3
+	python3 -c 'import yaml' 2>/dev/null || add python3-yaml
+	command_from jq jq
+	command_from ps procps
+	[ -x /usr/bin/time ] || add time
+	header_from cmocka.h libcmocka-dev
+}
+
+# The sanitizers' and libFuzzer's run-time library: part of libclang-common-N-dev in Ubuntu 22.04, a package of its own later.
+need_clang_rt() {
+	dir=$(clang -print-resource-dir 2>/dev/null) || return 0
+	for a in "$dir"/lib/*/libclang_rt.fuzzer*.a; do
+		[ ! -e "$a" ] || return 0
+	done
+	major=${dir##*/}
+	package=libclang-rt-${major%%.*}-dev
+	apt-cache show "$package" >/dev/null 2>&1 || package=libclang-common-${major%%.*}-dev
+	add "$package"
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# Quiet, unless it fails.
+apt_get() {
+	log=$(mktemp)
+	if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1; then
+		cat "$log" >&2
+		rm -f "$log"
+		echo "install-deps.sh: apt-get $1 failed; install by hand:$missing" >&2
+		exit 1
+	fi
+	rm -f "$log"
+}
+
+updated=
+install_missing() {
+	[ -n "$missing" ] || return 0
+	if ! command -v apt-get >/dev/null; then
+		echo "install-deps.sh: no apt-get here; install what Debian calls:$missing" >&2
+		exit 1
+	fi
+	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+		echo "install-deps.sh: not root, and there is no sudo; as root: apt-get install$missing" >&2
+		exit 1
+	fi
+	echo "install-deps.sh: installing$missing" >&2
+	[ -n "$updated" ] || apt_get update
+	updated=1
+	# shellcheck disable=SC2086	# a list of words
+	apt_get install --no-install-recommends $missing
+	missing=
+}
+
+case ${1-build} in
+build)
+	need_build
+	install_missing
+	;;
+test)
+	need_build
+	need_test
+	install_missing
+	need_clang_rt
+	install_missing
+	;;
+-h | --help)
+	usage
+	;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,84 @@
+#!/bin/sh
+# lint.sh - static checks of all that is in the tree: shell, man pages, JavaScript, C.
+#
+# Prints findings only, and ends with status 1 if there are any.  A checker that is not installed is skipped
+# with a note; scripts/install-deps.sh test installs them (clang-tidy is used where it is there).
+# shellcheck disable=SC2317,SC2329	# the checks are called by name
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+failed=0
+jobs=$(nproc 2>/dev/null || echo 2)
+
+have() {
+	command -v "$1" >/dev/null 2>&1 && return
+	echo "lint: $1 is not installed: skipped" >&2
+	return 1
+}
+
+# Run a check; what it prints is a finding, and shown under its name.
+check() {
+	name=$1
+	shift
+	log=$("$@" 2>&1)
+	st=$?
+	log=$(printf '%s' "$log" | head -n 80)
+	[ "$st" != 0 ] || [ -n "$log" ] || return 0
+	printf 'lint: %s:\n%s\n' "$name" "$log" >&2
+	failed=1
+}
+
+# CMD... FILE for each file name of stdin, several at a time.
+each() {
+	xargs -P "$jobs" -n 1 "$@"
+}
+
+c_files() {
+	find lib cmd -name '*.c'
+}
+
+check_shell() {
+	find scripts tests .ci -name node_modules -prune -o -type f \( -name '*.sh' -o -path .ci/run -o -path tests/run \) \
+		-exec shellcheck -e SC1090,SC1091 {} +
+}
+
+# lib.sh sets variables that the tests use (2154); quoted code is for another shell (2016); file names are our own.
+check_tests() {
+	find tests -maxdepth 1 -name '*.t' -exec shellcheck -s sh -S warning -e SC1090,SC1091,SC2030,SC2031,SC2038,SC2154,SC2238 {} +
+}
+
+check_man() {
+	find man -name '*.[1-9]' -exec mandoc -Tlint -W warning {} +
+}
+
+check_js() {
+	find tests -name node_modules -prune -o -name '*.js' -print | each node --check
+}
+
+# arrayIndexThenCheck is off: for (; s[i] != 0 && i < sizeof copy; ...) reads s, and bounds copy.
+check_cppcheck() {
+	cppcheck -q -j "$jobs" --std=c11 -Ilib -Icmd -D_GNU_SOURCE --enable=warning,performance,portability \
+		--inline-suppr --suppress=missingIncludeSystem --suppress=arrayIndexThenCheck --error-exitcode=1 lib cmd
+}
+
+# use-of-uninitialized-value is off: gcc takes the scanner's bit stack for uninitialised.
+check_gcc() {
+	c_files | each gcc -std=c11 -Ilib -Icmd -D_GNU_SOURCE -DVERSION='""' -O1 -fanalyzer -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
+}
+
+# Its notes (the way to a finding) are left out; run it by hand for them.
+# shellcheck disable=SC2016	# $0 is for the inner shell
+check_tidy() {
+	c_files | each sh -c 'clang-tidy --quiet "$0" -- -std=c11 -Ilib -Icmd -D_GNU_SOURCE -DVERSION=\"\" 2>/dev/null | grep -E "(error|warning):"; :'
+}
+
+if have shellcheck; then
+	check shellcheck check_shell
+	check "shellcheck of the tests" check_tests
+fi
+have mandoc && check 'mandoc -Tlint' check_man
+have node && check 'node --check' check_js
+have cppcheck && check cppcheck check_cppcheck
+have gcc && check 'gcc -fanalyzer' check_gcc
+have clang-tidy && check clang-tidy check_tidy
+exit $failed

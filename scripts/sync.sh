@@ -1,0 +1,395 @@
+#!/usr/bin/env bash
+# sync.sh [-nqv] [--dir DIR] - LangSmith runs into a Feishu Bitable table, exactly once; see llmutils-sync(7).
+#
+#   --create-fields   create the columns that the table lacks
+#   --dir DIR         the working directory (default: the current one)
+#   -n, --dry-run     one pass that changes neither the table nor a file
+#   -q, --quiet       print nothing unless something is wrong
+#   -v, --verbose     show what the tools do
+#   -h, --help        show this help
+#
+# The working directory holds .env (settings and keys, KEY=VALUE lines), state.json (how far LangSmith has been
+# read), local_records.ndjson (the ledger: what has been pushed) and rejects.ndjson (lines that could not be taken).
+# Delete state and ledger to start afresh.
+#
+# Exit status: 0 all done, or another sync is at work here; 1 some records were rejected; 2 wrong usage or
+# configuration; 3 gave up, run again to resume; 128+N by signal N.
+# shellcheck disable=SC2317	# the stages and the signal handler are called by name
+set -euo pipefail
+export LC_ALL=C
+umask 077
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+quiet='' verbose='' dry_run='' dir=.
+fetch_options=() push_options=() keep_rejects=(--rejects rejects.ndjson)
+bin='' tmp='' group='' caught='' pass=0 status=0 receipts_before=0
+started=${EPOCHREALTIME/./}
+
+usage() {
+	sed -n '2,/^set -/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+warn() {
+	printf 'sync: %s\n' "$*" >&2
+}
+
+note() {
+	[[ -n $quiet ]] || warn "$@"
+}
+
+misuse() {
+	warn "$@"
+	warn "try 'sync.sh --help'"
+	exit 2
+}
+
+parse_options() {
+	while (($# > 0)); do
+		case $1 in
+		--create-fields) push_options+=(--create-fields) ;;
+		--dir)
+			(($# > 1)) || misuse '--dir: wants a value'
+			dir=$2
+			shift
+			;;
+		--dir=*) dir=${1#*=} ;;
+		-[hnqv][hnqv]*)
+			set -- "${1:0:2}" "-${1:2}" "${@:2}"
+			continue
+			;;
+		-n | --dry-run) dry_run=1 ;;
+		-q | --quiet) quiet=1 ;;
+		-v | --verbose) verbose=1 ;;
+		-h | --help)
+			usage
+			exit 0
+			;;
+		*) misuse "unknown option or operand $1" ;;
+		esac
+		shift
+	done
+	[[ -z $quiet || -z $verbose ]] || misuse '-q and -v exclude each other'
+	cd -- "$dir" 2>/dev/null || misuse "--dir: $dir: no such directory"
+}
+
+# The tools of this checkout, of this installation, or on PATH.  Before .env is read: it names no programs.
+find_tools() {
+	local d tool
+
+	for d in "${LLMUTILS_BIN-}" "$here/../build" "$here/../../bin"; do
+		if [[ -n $d && -x $d/ls-fetch ]]; then
+			bin=$(cd -- "$d" && pwd -P)/
+			break
+		fi
+	done
+	for tool in ls-fetch msg-extract dedup bt-push bt-prune; do
+		command -v "$bin$tool" >/dev/null || {
+			warn "$tool: not found; run make in the checkout, or name the tools' directory in LLMUTILS_BIN"
+			exit 2
+		}
+	done
+}
+
+# ---- settings ----
+
+# The value of a .env line: between quotes as it stands, else without blanks around it and a comment after it.
+env_value() {
+	local v=${1#"${1%%[![:blank:]]*}"}
+
+	case $v in
+	\"*\"*) v=${v#\"} v=${v%%\"*} ;;
+	\'*\'*) v=${v#\'} v=${v%%\'*} ;;
+	*)
+		v=${1%%[[:blank:]]#*}
+		v=${v#"${v%%[![:blank:]]*}"}
+		v=${v%"${v##*[![:blank:]]}"}
+		;;
+	esac
+	printf '%s' "$v"
+}
+
+# Whether a line of .env may set NAME.  What steers the shell or the loader is not for a file of settings.
+env_allowed() {
+	case $1 in
+	PATH | IFS | ENV | BASH* | SHELLOPTS | PS4 | LD_* | GLIBC_TUNABLES | LC_ALL | LLMUTILS_BIN) return 1 ;;
+	esac
+	# A shell variable that did not come from the environment is this script's own, or bash's.
+	[[ ! -v $1 || ${!1@a} == *x* && ${!1@a} != *r* ]]
+}
+
+# KEY=VALUE lines; nothing in them is run or expanded.  A value that the environment already has wins.
+read_env() {
+	local line name n=0
+
+	[[ -e .env ]] || return 0
+	[[ -r .env && ! -d .env ]] || misuse '.env: cannot be read'
+	[[ $(stat -L -c %A .env) == ????------ ]] || warn '.env: others may read the keys in it; run: chmod 600 .env'
+	while IFS= read -r line || [[ -n $line ]]; do
+		n=$((n + 1))
+		line=${line#$'\xef\xbb\xbf'}
+		line=${line%$'\r'}
+		line=${line#"${line%%[![:blank:]]*}"}
+		[[ -n $line && $line != \#* ]] || continue
+		line=${line#export[[:blank:]]}
+		name=${line%%=*}
+		name=${name%"${name##*[![:blank:]]}"}
+		if [[ $line != *=* || ! $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]]; then
+			# Not shown: it may be half of a key.
+			warn ".env:$n: not KEY=VALUE: ignored"
+		elif ! env_allowed "$name"; then
+			warn ".env:$n: $name cannot be set here: ignored"
+		elif [[ -z ${!name-} ]]; then
+			export "$name=$(env_value "${line#*=}")"
+		fi
+	done <.env
+}
+
+# A whole number of the environment, or its default.
+setting() {
+	local v=${!1:-$2}
+
+	[[ $v =~ ^[0-9]{1,9}$ ]] || {
+		warn "$1: '$v' is not a number"
+		return 1
+	}
+	printf '%d' "$((10#$v))"
+}
+
+read_settings() {
+	retention=$(setting RETENTION_DAYS 14) || exit 2
+	pass_size=$(setting SYNC_PASS 5000) || exit 2
+	truncate=$(setting SYNC_TRUNCATE 100000) || exit 2
+	((pass_size > 0)) || misuse 'SYNC_PASS: must be at least 1'
+	((retention <= 36500)) || misuse 'RETENTION_DAYS: must be at most 36500'
+	((truncate == 0)) || push_options+=(--truncate "$truncate")
+	[[ -z $dry_run ]] || push_options+=(--dry-run) keep_rejects=()
+}
+
+# ---- running the tools ----
+
+# The tools run with -v, for their summaries.  These of their messages they say only with -v ...
+is_detail() {
+	case $1 in
+	*:\ read=* | *:\ GET\ * | *:\ POST\ * | *:\ PUT\ * | *:\ DELETE\ * | *:\ waiting\ [0-4].[0-9]\ s\ \(try\ *) ;;
+	*:\ stopped\ at\ --limit\ * | *:\ no\ v2\ query\ API\ here:* | *:\ asking\ for\ less | *\ by\ halves) ;;
+	*:\ the\ batch\ of\ an\ interrupted\ run\ was\ refused:*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# ... and these not with -q.  What is in neither list is always shown.
+is_note() {
+	case $1 in
+	*:\ waiting\ *\ s\ \(try\ * | bt-push:\ settled\ * | bt-push:*\ texts\ were\ cut\ * | bt-prune:*\ have\ no\ timestamp\ *) ;;
+	ls-fetch:\ run\ *:\ it\ had\ not\ ended,*) ;;
+	*) return 1 ;;
+	esac
+}
+
+watch_messages() {
+	local line
+
+	trap '' INT TERM HUP	# until the last tool has ended
+	while IFS= read -r line; do
+		[[ $line != [a-z]*:\ read=[0-9]* ]] || printf '%s\n' "$line" >>"$tmp/counts"
+		if [[ -n $verbose ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
+			printf '%s\n' "$line" >&2
+		fi
+	done
+}
+
+# A job of its own process group, with the statuses of its stages in $tmp/status.  The lock is open in each of them:
+# it is free when the last has ended, also when this script is killed.
+run() {
+	rm -f "$tmp/status"
+	set -m
+	(
+		trap : INT TERM HUP
+		{
+			trap : INT TERM HUP	# the stages end by themselves; their statuses are wanted
+			set +e
+			"$@" 3>&1 >/dev/null
+		} | watch_messages
+	) &
+	group=$!
+	set +m
+	[[ -z $caught ]] || kill -s TERM -- "-$group"
+	wait "$group" || :
+	[[ -z $caught ]] || wait "$group" 2>/dev/null || :	# the signal ended only the first wait
+	group=''
+}
+
+on_signal() {
+	caught=$1
+	[[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null || :
+}
+
+stages_prune() {
+	"${bin}bt-prune" -v --ledger local_records.ndjson --older-than "${retention}d" ${dry_run:+--dry-run} 2>&3
+	printf 'bt-prune %s\n' "$?" >"$tmp/status"
+}
+
+stages_pass() {
+	local names=(ls-fetch msg-extract dedup bt-push) st i
+
+	"${bin}ls-fetch" -v --state state.json --limit "$pass_size" "${fetch_options[@]}" 2>&3 |
+		"${bin}msg-extract" -v "${keep_rejects[@]}" 2>&3 |
+		"${bin}dedup" -v -k run_id --seen local_records.ndjson "${keep_rejects[@]}" 2>&3 |
+		"${bin}bt-push" -v --ledger local_records.ndjson "${keep_rejects[@]}" "${push_options[@]}" 2>&3
+	st=("${PIPESTATUS[@]}")
+	for i in "${!st[@]}"; do
+		printf '%s %s\n' "${names[i]}" "${st[i]}"
+	done >"$tmp/status"
+}
+
+# What the job's stages say together: 0, 1, 2 or 3.
+job_status() {
+	local name st result=0 failed=''
+
+	[[ -s $tmp/status ]] || result=3
+	while read -r name st; do
+		case $st in
+		0 | 1) ((result >= st)) || result=$st ;;
+		2) failed=2 ;;
+		*) result=3 ;;
+		esac
+		# A broken pipe is not the cause, but the consequence of another stage's end.
+		((st < 3 || st == 141)) || warn "$name ended with status $st"
+	done <"$tmp/status"
+	return "${failed:-$result}"
+}
+
+worse() {
+	((status >= $1)) || status=$1
+}
+
+prune() {
+	local st=0
+
+	[[ $retention != 0 && -e local_records.ndjson ]] || return 0
+	run stages_prune
+	[[ -z $caught ]] || return 0
+	job_status || st=$?
+	worse "$st"
+	((st != 2))	# what is wrong for one tool is wrong for the next; a service that failed may work again
+}
+
+complete() {
+	[[ -e state.json ]] && grep -q '"complete": *true' state.json
+}
+
+# One bounded pass.  The state moves on only when all four stages have done their work.
+one_pass() {
+	local st=0
+
+	pass=$((pass + 1))
+	rm -f state.json.next
+	run stages_pass
+	[[ -z $caught ]] || return 1
+	job_status || st=$?
+	worse "$st"
+	((st < 2)) || return 1
+	if [[ -n $dry_run ]]; then
+		rm -f state.json.next
+		return 1
+	fi
+	if [[ ! -s state.json.next ]]; then
+		warn 'ls-fetch wrote no state'
+		worse 3
+		return 1
+	fi
+	if ! grep -q '"complete": *true' state.json.next && cmp -s state.json state.json.next; then
+		warn 'ls-fetch makes no progress: the state is the same after a pass'
+		worse 3
+		return 1
+	fi
+	# Without the flush a power cut could leave an empty name; a state that is too old only repeats work.
+	sync state.json.next 2>/dev/null || :
+	mv -f state.json.next state.json
+	sync . 2>/dev/null || :
+}
+
+sync_passes() {
+	if [[ ! -e state.json ]]; then
+		[[ -z ${SYNC_SINCE-} ]] || fetch_options=(--since "$SYNC_SINCE")
+	elif complete && ((retention > 0)); then
+		fetch_options=(--since "${retention}d")	# what is older would be pruned at once
+	fi
+	one_pass || return 0
+	fetch_options=()	# what has been begun is frozen in the state
+	until complete; do
+		[[ -n $quiet || ! -t 2 ]] || totals "pass $pass: " >&2
+		one_pass || return 0
+	done
+}
+
+# ---- the last line ----
+
+# What has been pushed is told by the ledger, also after a failure.
+receipts() {
+	if [[ -e local_records.ndjson ]]; then
+		grep -c '^{"run_id":"[^"]*","record_id":"' local_records.ndjson || :
+	else
+		echo 0
+	fi
+}
+
+# The sum of KEY over the summaries of a tool (all tools: "").
+total() {
+	awk -v tool="$1:" -v key="$2" '
+		tool == ":" || $1 == tool {
+			for (i = 2; i <= NF; i++)
+				if (split($i, kv, "=") == 2 && kv[1] == key)
+					n += kv[2]
+		}
+		END { printf "%.0f", n }' "$tmp/counts"
+}
+
+totals() {
+	local us=$((${EPOCHREALTIME/./} - started))
+
+	printf 'sync: %sfetched=%s extracted=%s duplicates=%s pushed=%s pruned=%s rejected=%s seconds=%d.%d\n' "$1" \
+		"$(total ls-fetch written)" "$(total msg-extract written)" "$(total '' duplicates)" $(($(receipts) - receipts_before)) \
+		"$(total bt-prune pruned)" "$(total '' rejected)" $((us / 1000000)) $((us / 100000 % 10))
+}
+
+finish() {
+	if [[ -z $quiet || $status != 0 || -n $caught ]]; then
+		totals '' >&2
+	fi
+	[[ -n $dry_run || -s rejects.ndjson ]] || rm -f rejects.ndjson
+	rm -rf "$tmp"
+	trap - EXIT
+	if [[ -n $caught ]]; then
+		trap - "$caught"
+		kill -s "$caught" $$
+	fi
+	exit "$status"
+}
+
+parse_options "$@"
+find_tools
+read_env
+read_settings
+
+if ! { exec 9>>.sync.lock; } 2>/dev/null; then
+	warn "$PWD/.sync.lock: cannot be written"
+	exit 3
+fi
+if ! flock -n 9; then
+	note 'another sync is at work in this directory: nothing to do'
+	exit 0
+fi
+tmp=$(mktemp -d) || exit 3
+: >"$tmp/counts"
+trap 'rm -rf "$tmp"' EXIT
+for s in INT TERM HUP; do
+	# shellcheck disable=SC2064	# this signal's name
+	trap "on_signal $s" "$s"
+done
+receipts_before=$(receipts)
+if prune && [[ -z $caught ]]; then
+	receipts_before=$(receipts)
+	sync_passes
+fi
+finish
