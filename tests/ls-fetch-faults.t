@@ -20,66 +20,107 @@ fetch() { run ls-fetch --api "$api" --since 6d --page-size 50 "$@"; }
 query() { case $api in v1) echo 'POST /api/v1/runs/query' ;; v2) echo 'POST /api/v2/runs/query' ;; esac; }
 ms() { node -p 'Date.now()'; }
 
-standin langsmith
-LANGSMITH_API_KEY=lsv2_pt_test LANGSMITH_ENDPOINT=$URL LANGSMITH_PROJECT=my-app
-export LANGSMITH_API_KEY LANGSMITH_ENDPOINT LANGSMITH_PROJECT
-node gen.js 160 500000 10 | tee want | load
-ids want >want.ids
+# --- side by side
+# A failed request waits before it is sent again, so the cases of one API wait beside those of the other: a job is
+# a function that runs in the background, in a directory and with a stand-in of its own; join takes over its results.
+job() {	# NAME FUNCTION ARGS...
+	job_name=$1; shift
+	mkdir "$job_name" "$job_name/.tap"
+	standin langsmith
+	(
+		cd "$job_name" || exit
+		# shellcheck disable=SC2034	# T is lib.sh's
+		T=$PWD out=$PWD/out err=$PWD/err LANGSMITH_ENDPOINT=$URL tap_n=0 child=
+		# Nothing is left behind, should the test be ended: the shell would let the tool go on.
+		trap 'kill $child 2>/dev/null; exit 143' TERM
+		run() { "$@" >"$out" 2>"$err" & child=$!; wait $child; st=$?; return 0; }
+		load <../want
+		"$@"
+		: >ended
+	) >"$job_name.tap" 2>&1 &
+	tap_pids="$tap_pids $!" jobs="$jobs $job_name:$!"
+}
+join() {
+	for j in $jobs; do
+		wait "${j#*:}"
+		j=${j%:*}
+		awk -v n="$tap_n" '/^(not )?ok [0-9]/ { sub(/ok [0-9]+/, "ok " ++n) } { print }' "$j.tap"
+		tap_n=$((tap_n + $(grep -Ec '^(not )?ok [0-9]' "$j.tap"))) tap_failed=$((tap_failed + $(grep -c '^not ok' "$j.tap")))
+		ok "$j: to the end" test -e "$j/ended"
+	done
+}
+jobs=
 
-for api in v1 v2; do
-	q=$(query)
-	# Both APIs share this code: all of it with one of them is enough.
-	case $api in
-	v1) set -- '"reset"' '"reset-after"' '"truncate"' '"truncate-gzip"' '"garbage"' '"hang"' '"status","status":500' '"status","status":408' \
-		'"status","status":503,"headers":{"Retry-After":"0"}' '"status","status":429,"headers":{"Retry-After":"1"}' ;;
-	v2) set -- '"reset"' '"truncate"' '"status","status":503' ;;
-	esac
+all_came() { ids >got.ids; same "$1" got.ids ../want.ids; }
+
+one_bad_answer() {	# API ACT...
+	api=$1 q=$(query); shift
 	for act; do
 		faults "[{\"route\":\"$q\",\"nth\":2,\"act\":$act}]"
 		fetch --timeout 1s -v
-		ids >got.ids
-		same "$api: all runs, once, in spite of $act" got.ids want.ids
+		all_came "$api: all runs, once, in spite of $act"
 		is "$api: status 0 then" "$st $(get /_test/faults)" '0 []'
 	done
-	# Pages cut one after the other, so that the page is made smaller with some of its runs out already.
-	faults "[{\"route\":\"$q\",\"nth\":2,\"times\":4,\"act\":\"truncate\"}]"
+}
+# Pages cut one after the other, so that the page is made smaller with some of its runs out already.
+smaller_pages() {	# API
+	api=$1 q=$(query)
+	faults "[{\"route\":\"$q\",\"nth\":2,\"times\":3,\"act\":\"truncate\"}]"
 	fetch
-	ids >got.ids
-	same "$api: all runs, once, when pages are cut again and again" got.ids want.ids
+	all_came "$api: all runs, once, when pages are cut again and again"
 	post /_test/log '' >/dev/null
 	faults "[{\"route\":\"$q\",\"nth\":2,\"times\":3,\"act\":\"status\",\"status\":500}]"
 	fetch
-	ids >got.ids
-	same "$api: all runs, once, when the store is out of memory" got.ids want.ids
+	all_came "$api: all runs, once, when the store is out of memory"
 	like "$api: smaller pages are asked for then" "$(get /_test/log >log; echo log)" '"(limit|page_size)":12[,}]'
-	[ $api = v2 ] || continue
+}
+strict_cursors() {
+	api=v2
 	config '{"cursor_strict":true}'
-	faults "[{\"route\":\"$q\",\"nth\":2,\"times\":3,\"act\":\"status\",\"status\":500}]"
+	faults "[{\"route\":\"$(query)\",\"nth\":2,\"times\":3,\"act\":\"status\",\"status\":500}]"
 	fetch
 	ids | uniq >got.ids
-	same "$api: even if a cursor does not go with another page size" got.ids want.ids
-	config '{"cursor_strict":false}'
-
+	same "$api: even if a cursor does not go with another page size" got.ids ../want.ids
+}
+down() {
+	api=v2 q=$(query)
 	faults "[{\"route\":\"$q\",\"nth\":2,\"times\":0,\"act\":\"status\",\"status\":503}]"
-	rm -f state*
 	ok "$api: a service that stays down is status 3" status 3 ls-fetch --api $api --since 6d --page-size 50 --state state --max-retries 2
 	like "$api: and told" "$err" 'query .*503.*gave up after 3 tries'
 	ok "$api: without a new state" test ! -e state.next
 	faults "[{\"route\":\"$q\",\"times\":0,\"act\":\"garbage\"}]"
 	ok "$api: a proxy's page for ever is status 3" status 3 ls-fetch --api $api --since 6d
 	like "$api: and told" "$err" 'not the answer of this API'
-	faults '[]'
-done
+}
+too_many() {
+	faults '[{"route":"POST /api/v1/runs/query","act":"status","status":429,"headers":{"Retry-After":"3600"}}]'
+	ok 'a wait beyond --retry-time is not begun' status 3 ls-fetch --api v1 --since 6d --retry-time 1m
+	# Without a time to wait: the tiers' 10 s.
+	faults '[{"route":"POST /api/v1/runs/query","act":"status","status":429}]'
+	t=$(ms)
+	run ls-fetch --api v1 --since 6d
+	ok '429 without Retry-After waits for 10 s' test $(($(ms) - t)) -ge 10000
+	like 'and says so' "$err" '^ls-fetch: runs/query: 429: waiting 10.0 s \(try 2 of 9\)$'
+	is 'then all is well' "$st $(count)" '0 160'
+}
 
-# --- 429 without a time to wait: the tiers' 10 s
-faults '[{"route":"POST /api/v1/runs/query","act":"status","status":429}]'
-t=$(ms)
-run ls-fetch --api v1 --since 6d
-ok '429 without Retry-After waits for 10 s' test $(($(ms) - t)) -ge 10000
-like 'and says so' "$err" '^ls-fetch: runs/query: 429: waiting 10.0 s \(try 2 of 9\)$'
-is 'then all is well' "$st $(count)" '0 160'
-faults '[{"route":"POST /api/v1/runs/query","act":"status","status":429,"headers":{"Retry-After":"3600"}}]'
-ok 'a wait beyond --retry-time is not begun' status 3 ls-fetch --api v1 --since 6d --retry-time 1m
+LANGSMITH_API_KEY=lsv2_pt_test LANGSMITH_PROJECT=my-app
+export LANGSMITH_API_KEY LANGSMITH_PROJECT LANGSMITH_ENDPOINT
+node gen.js 160 500000 10 >want
+ids want >want.ids
+job too-many too_many
+# Both APIs share this code: all of it with one of them is enough.
+job v1-answers one_bad_answer v1 '"reset"' '"reset-after"' '"truncate"' '"truncate-gzip"' '"garbage"' '"hang"' '"status","status":500' \
+	'"status","status":408' '"status","status":503,"headers":{"Retry-After":"0"}' '"status","status":429,"headers":{"Retry-After":"1"}'
+job v2-answers one_bad_answer v2 '"reset"' '"truncate"' '"status","status":503'
+job v1-pages smaller_pages v1
+job v2-pages smaller_pages v2
+job v2-cursors strict_cursors
+job v2-down down
+
+standin langsmith
+LANGSMITH_ENDPOINT=$URL
+load <want
 
 # --- who and where
 run env LANGSMITH_API_KEY=lsv2_pt_wrongsecret ls-fetch -v
@@ -152,15 +193,16 @@ ok 'without a new state' test ! -e state.next
 # --- as it comes
 faults '[{"route":"POST /api/v2/runs/query","nth":2,"act":"delay","ms":2000}]'
 ls-fetch --since 6d --page-size 50 >slow &
-pid=$!
+pid=$! tap_pids="$tap_pids $!"
 ok 'runs are written before the next page comes' within 1 sh -c '[ $(wc -l <slow) -ge 50 ]'
 ok 'but not the rest' test "$(count slow)" -lt 160
 wait $pid
 
 # --- signals and kills
 faults '[{"route":"POST /api/v2/runs/query","nth":2,"act":"hang"}]'
+: >cut
 ls-fetch --since 6d --page-size 50 --state state >cut 2>"$err" &
-pid=$!
+pid=$! tap_pids="$tap_pids $!"
 within 5 sh -c '[ $(wc -l <cut) -ge 50 ]'
 kill -TERM $pid
 wait $pid
@@ -201,4 +243,5 @@ run env http_proxy="$URL" ls-fetch --endpoint http://api.smith.langchain.com --a
 is 'through a proxy' "$st $(count)" '0 160'
 is 'three queries a second at the most' "$(get /_test/log | json_all 'rows[0].filter((r) => r.method === "POST").every((r, i, a) => i === 0 || r.at - a[i - 1].at >= 300)')" true
 
+join
 done_testing
