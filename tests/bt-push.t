@@ -180,6 +180,31 @@ like 'with line and column' err 'in:2:1: not JSON'
 like 'a row without its key is rejected' err 'in:5: no key'
 is 'g1 and g3 are there' "$(keys | grep -c '^g')" 2
 
+# --- hostile input
+{
+	printf '\357\273\277{"run_id":"h1","input":"bom"}\r\n'
+	printf '{"run_id":"h2","input":"bad \377 utf-8"}\n'
+	printf '{"run_id":"h3","input":"nul \000"}\n'
+	printf '{"run_id":"h4","input":"first","input":"the last one counts"}\n'
+	printf '{"run_id":"h5","input":'
+	head -c 10000 /dev/zero | tr '\0' '['
+	printf '\n{"run_id":"h6","in'
+} >in
+ok 'hostile lines are rejected, the others pushed' status 1 bt-push --ledger ledger --rejects hostile in
+is 'h1 and h4 are there' "$(keys | grep '^h' | tr '\n' ,)" h1,h4,
+is 'of two members of one name the last' "$(rows | json 'r.run_id === "h4" ? r.input : undefined')" 'the last one counts'
+is 'each reason is told with its place' "$(sed 's/.*in:\([0-9]*:[0-9]*\): /\1 /' err | grep '^[0-9]' | tr '\n' ,)" \
+	'2:29 not UTF-8,3:29 a control character in a string,5:1047 nested too deep,6:19 a string is not closed,'
+is 'and the lines are kept as they came' "$(wc -l <hostile)" 4
+{ gen 910 910; printf '{"run_id":"big","input":"'; head -c 100000000 /dev/zero | tr '\0' x; printf '"}\n'; gen 911 911; } >in
+ok 'a line of 100 MB is rejected' status 1 bt-push --ledger ledger in
+like 'as too long' err 'in:2: longer than --max-line'
+is 'its neighbours are pushed' "$(keys | grep -c '^r91[01]')" 2
+ok 'a directory is no input' status 3 bt-push --ledger ledger .
+like 'and is told so' err 'Is a directory'
+ok 'a file that is not there' status 3 bt-push --ledger ledger nowhere
+like 'neither' err 'nowhere: No such file'
+
 # --- a live pipe
 mkfifo pipe
 bt-push --ledger ledger --linger 300ms <pipe >live 2>err & pid=$!
