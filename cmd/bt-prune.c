@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/progress.h"
 #include "base/sig.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "feishu/bitable.h"
 #include "json/path.h"
@@ -237,8 +237,8 @@ show_old(void *arg, const struct scan *s, struct span text)
 	const struct member *id = scan_find(s, "record_id", 9);
 
 	if (id != NULL && scan_find(s, opts.key, strlen(opts.key)) != NULL && json_is_string(id->val) && is_old(p, s)) {
-		io_stdout(text.p, text.len);
-		io_stdout("\n", 1);
+		std_out(text.p, text.len);
+		std_out("\n", 1);
 	}
 	return true;
 }
@@ -277,7 +277,7 @@ prune(struct prune *p)
 	delete_old(p);
 	if (p->gone.n != 0 && ledger_rewrite(&p->ledger, keep_line, p) == -1)
 		die(ST_FAILED, "%s: %s; run again", opts.ledger, strerror(errno));
-	io_stdout(p->removed.p, p->removed.len);
+	std_out(p->removed.p, p->removed.len);
 }
 
 static void
@@ -327,5 +327,5 @@ main(int argc, char *argv[])
 		warn("stopped after %zu of %llu records; run again to go on", p.gone.n, (unsigned long long)p.old);
 	p.status = p.failed ? ST_FAILED : ST_OK;
 	finish(&p);
-	return sig_exit(io_close_stdout(p.status));
+	return sig_exit(std_close(p.status));
 }

@@ -11,6 +11,7 @@
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/sig.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "json/path.h"
 #include "ndjson/filter.h"
@@ -108,9 +109,9 @@ put_run(struct span run, struct buf *out)
 		buf_add(out, run.p, run.len);
 		return;
 	}
-	io_stdout(out->p, out->len);
+	std_out(out->p, out->len);
 	buf_clear(out);
-	io_stdout(run.p, run.len);
+	std_out(run.p, run.len);
 }
 
 /* Keep the block's new records.  Neighbours make one run: they stand next to each other in the block. */
@@ -143,7 +144,7 @@ commit_block(void *ctx, void *state, struct buf *out)
 		run = line;
 	}
 	put_run(run, out);
-	io_stdout(out->p, out->len);
+	std_out(out->p, out->len);
 	buf_clear(out);
 	if (d->store != NULL && keyfile_append(d->store, f->fresh, n_fresh) == -1)
 		die(ST_FAILED, "%s: %s", opts.store, strerror(errno));
@@ -290,5 +291,5 @@ main(int argc, char *argv[])
 	free(d.paths);
 	free(d.missing);
 	keyset_free(&d.set);
-	return sig_exit(io_close_stdout(st));
+	return sig_exit(std_close(st));
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "json/expr.h"
 #include "json/splice.h"
@@ -236,7 +236,7 @@ commit(void *ctx, void *state, struct buf *out)
 	struct counts *total = ctx;
 	struct worker *w = state;
 
-	io_stdout(out->p, out->len);
+	std_out(out->p, out->len);
 	buf_clear(out);
 	total->written += w->block.written;
 	total->skipped += w->block.skipped;
@@ -286,5 +286,5 @@ main(int argc, char *argv[])
 	verbose("read=%llu written=%llu skipped=%llu rejected=%llu seconds=%.1f", (unsigned long long)t.read,
 	    (unsigned long long)total.written, (unsigned long long)total.skipped, (unsigned long long)t.rejected,
 	    (double)(when_mono() - start) / 1e3);
-	return io_close_stdout(st);
+	return std_close(st);
 }

@@ -15,6 +15,7 @@
 #include "base/opt.h"
 #include "base/progress.h"
 #include "base/sig.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "bt-push/push.h"
 #include "json/path.h"
@@ -59,7 +60,7 @@ give_up(struct push *p, enum feishu_result r)
 {
 	bool interrupted = r == FEISHU_INTERRUPTED;
 
-	io_stdout(p->out.p, p->out.len);
+	std_out(p->out.p, p->out.len);
 	if (p->rejects.n != 0 && rejects_close(&p->rejects) == -1)
 		warn("%s: %s", opts.in.rejects, strerror(errno));
 	if (interrupted)
@@ -147,7 +148,7 @@ take_row(struct push *p, const struct record *r)
 		buf_add(&p->out, p->update.records.p, p->update.records.len);
 		if (p->out.len != 0)
 			buf_addc(&p->out, '\n');
-		io_stdout(p->out.p, p->out.len);
+		std_out(p->out.p, p->out.len);
 		buf_clear(&p->out);
 		batch_clear(&p->create);
 		batch_clear(&p->update);
@@ -355,5 +356,5 @@ main(int argc, char *argv[])
 	    (unsigned long long)p.duplicates, (unsigned long long)p.rejects.n, (unsigned long long)p.truncated,
 	    (unsigned long long)feishu_requests(p.table.feishu), (double)(when_mono() - start) / 1e3);
 	finish(&p);
-	return sig_exit(io_close_stdout(p.status));
+	return sig_exit(std_close(p.status));
 }

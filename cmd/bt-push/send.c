@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/progress.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "json/splice.h"
 #include "json/str.h"
@@ -107,7 +107,7 @@ write_on(struct push *p, struct batch *b, struct row *row, size_t n)
 	}
 	scan_free(&s);
 	buf_free(&id);
-	io_stdout(p->out.p, p->out.len);
+	std_out(p->out.p, p->out.len);
 	buf_clear(&p->out);
 }
 

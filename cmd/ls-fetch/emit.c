@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/msg.h"
+#include "base/std.h"
 #include "fetch.h"
 #include "json/splice.h"
 #include "langsmith/apart.h"
@@ -27,7 +27,7 @@ emit_flush(void *unused)
 {
 	(void)unused;
 	if (out.len > 0)
-		io_stdout(out.p, out.len);
+		std_out(out.p, out.len);
 	buf_clear(&out);
 }
 

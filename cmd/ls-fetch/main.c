@@ -10,11 +10,11 @@
 #include <strings.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/progress.h"
 #include "base/sig.h"
+#include "base/std.h"
 #include "base/when.h"
 #include "fetch.h"
 
@@ -210,7 +210,7 @@ main(int argc, char *argv[])
 
 	plan_settle(through);
 	tell_rest();
-	status = io_close_stdout(fetch.n_rejected > 0 ? ST_REJECTED : ST_OK);	/* a full disk shows up here */
+	status = std_close(fetch.n_rejected > 0 ? ST_REJECTED : ST_OK);	/* a full disk shows up here */
 	if (sig_caught() != 0)
 		interrupted();
 	if (status != ST_FAILED && opts.state != NULL)

@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/msg.h"
 #include "base/sig.h"
 
 #define PIPE_BYTES (1 << 20)
@@ -102,42 +100,4 @@ io_tune(int fd)
 #endif
 	if (S_ISREG(st.st_mode))
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-}
-
-void
-io_open_std(void)
-{
-	/* In the wrong direction, so that using a closed stdin or stdout still fails. */
-	static const int mode[] = { O_WRONLY, O_RDONLY, O_RDONLY };
-
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", mode[fd]) == -1)
-			_exit(ST_FAILED);
-}
-
-static void
-stdout_failed(void)
-{
-	if (errno == EPIPE) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
-	die(ST_FAILED, "stdout: %s", strerror(errno));
-}
-
-void
-io_stdout(const void *p, size_t len)
-{
-	if (io_write(1, p, len) == -1)
-		stdout_failed();
-}
-
-int
-io_close_stdout(int status)
-{
-	if (close(1) == -1 && errno != EBADF) {
-		warn("stdout: %s", strerror(errno));
-		return worse(status, ST_FAILED);
-	}
-	return status;
 }

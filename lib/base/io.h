@@ -33,17 +33,4 @@ void	io_close_input(int fd);
 /* Read ahead, larger pipes: hints whose failure does not matter. */
 void	io_tune(int fd);
 
-/* Open fds 0-2 on /dev/null where they are closed, so that no file of ours becomes one of them. */
-void	io_open_std(void);
-
-/*
- * Write to stdout for a tool: like io_write, but a closed pipe ends the process
- * by SIGPIPE, as if the signal had not been ignored, and any other error ends it with
- * status 3 and a message.
- */
-void	io_stdout(const void *p, size_t len);
-
-/* Close stdout and return status, or complain and return 3 when that fails. */
-int	io_close_stdout(int status) __attribute__((warn_unused_result));
-
 #endif

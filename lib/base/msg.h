@@ -3,8 +3,9 @@
  *
  * A message is one line, "tool: text\n", written by one write(2).  Control
  * bytes in it (names and server text come from outside) are shown as "?".
- * Only cmd/ prints and exits, with one exception: mem.h ends the process when
- * memory is gone.
+ * Only cmd/ prints and exits, with these exceptions, which are the same for all tools: memory that
+ * is gone (mem.h), stdout that fails (std.h), rejected lines (ndjson/reject.h), and
+ * what the network makes one wait for (net/http.h).
  */
 #ifndef BASE_MSG_H
 #define BASE_MSG_H

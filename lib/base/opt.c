@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/msg.h"
+#include "base/std.h"
 #include "base/when.h"
 
 #ifndef VERSION
@@ -167,8 +167,8 @@ print_help(const struct tool *t, const struct opt **all, size_t n)
 	buf_adds(&b, "\nExit status: 0 all processed, 1 finished but some records were rejected,\n"
 	    "2 wrong usage or configuration, 3 gave up (run again to resume), 128+N by signal N.\n");
 	buf_addf(&b, "See %s(1) and llmutils(7).\n", t->name);
-	io_stdout(b.p, b.len);
-	exit(io_close_stdout(ST_OK));
+	std_out(b.p, b.len);
+	exit(std_close(ST_OK));
 }
 
 static void
@@ -177,8 +177,8 @@ print_version(const struct tool *t)
 	struct buf b = { 0 };
 
 	buf_addf(&b, "%s (llmutils) %s\n", t->name, VERSION);
-	io_stdout(b.p, b.len);
-	exit(io_close_stdout(ST_OK));
+	std_out(b.p, b.len);
+	exit(std_close(ST_OK));
 }
 
 int
@@ -190,7 +190,7 @@ opt_parse(const struct tool *t, int argc, char *argv[])
 	char *shorts = mem_zero(2 * n + 2, 1), *s = shorts;
 	int c, args;
 
-	io_open_std();
+	std_open();
 	msg_init(t->name);
 	*s++ = ':';
 	for (size_t i = 0; i < n; i++) {

@@ -14,7 +14,7 @@ int	sig_caught(void);	/* the signal that came, or 0 */
 int	sig_fd(void);		/* readable once a signal came; -1 without sig_catch */
 /* Die of the signal that came, or return status when none did. */
 int	sig_exit(int status);
-/* Do not die of writing to a closed socket; io_stdout still dies of a closed pipe. */
+/* Do not die of writing to a closed socket; std_out still dies of a closed pipe. */
 void	sig_ignore_pipe(void);
 
 #endif

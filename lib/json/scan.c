@@ -303,7 +303,7 @@ choose(void)
 }
 
 static inline const struct path_set *
-path(void)
+paths(void)
 {
 	const struct path_set *c = atomic_load_explicit(&chosen, memory_order_relaxed);
 
@@ -319,19 +319,19 @@ scan_force_portable(bool on)
 const char *
 scan_record(struct scan *s, const char *p)
 {
-	return path()->walk(s, p, true);
+	return paths()->walk(s, p, true);
 }
 
 const char *
 scan_value(struct scan *s, const char *p)
 {
-	return path()->walk(s, p, false);
+	return paths()->walk(s, p, false);
 }
 
 const char *
 scan_utf8(const char *p, size_t len)
 {
-	return path()->utf8(p, len);
+	return paths()->utf8(p, len);
 }
 
 void
@@ -345,7 +345,7 @@ scan_free(struct scan *s)
 const char *
 json_skip(const char *p)
 {
-	return path()->skip(p);
+	return paths()->skip(p);
 }
 
 /* The code unit of the four digits of a \\u escape. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/when.h"
 #include "json/scan.h"
 #include "json/str.h"

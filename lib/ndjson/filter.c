@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/sig.h"
+#include "base/std.h"
 #include "json/splice.h"
 #include "ndjson/reader.h"
 #include "ndjson/reject.h"
@@ -111,7 +112,7 @@ commit_lines(struct worker *w)
 	if (e->f->commit != NULL) {
 		e->f->commit(e->f->ctx, w->state, &w->out);
 	} else {
-		io_stdout(w->out.p, w->out.len);
+		std_out(w->out.p, w->out.len);
 		buf_clear(&w->out);
 	}
 	for (size_t i = 0; i < w->n_bad; i++) {

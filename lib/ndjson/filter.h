@@ -46,7 +46,7 @@ struct filter {
 	 * the block's commit has returned.
 	 */
 	const char *(*record)(void *ctx, void *state, const struct record *r, struct buf *out);
-	/* The block's turn has come; writes out (and clears it) or something else.  NULL: io_stdout. */
+	/* The block's turn has come; writes out (and clears it) or something else.  NULL: std_out. */
 	void	(*commit)(void *ctx, void *state, struct buf *out);
 };
 
