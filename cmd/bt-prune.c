@@ -304,6 +304,8 @@ main(int argc, char *argv[])
 		opt_misuse("--ledger and --older-than are needed");
 	if ((opts.key = path_member(opts.key)) == NULL)
 		opt_misuse("--key: must name one member of the row, such as run_id");
+	if (!ledger_may_be_key(opts.key))
+		opt_misuse("--key: '%s' is a word of the ledger's own; name another member", opts.key);
 	sig_catch();
 	sig_ignore_pipe();
 	progress_start((enum progress_when)opts.progress, "records");

@@ -86,6 +86,7 @@ printf '{"run_id":"z","record_id":"rec1"}' >tail
 ok 'a receipt without its newline counts' status 0 bt-push -v --ledger tail one
 like 'as pushed' err duplicates=1
 ok 'a key as a path' status 0 bt-push --ledger tail --key .run_id one
+ok 'a key may not be a word of the ledger' status 2 bt-push --ledger tail --key intent one
 ok 'a key must be one member' status 2 bt-push --ledger tail --key .a.b one
 ok 'options that exclude each other' status 2 bt-push --update --upsert
 

@@ -226,6 +226,8 @@ check_options(void)
 {
 	if ((opts.key = path_member(opts.key)) == NULL)
 		opt_misuse("--key: must name one member of the row, such as run_id");
+	if (!ledger_may_be_key(opts.key))
+		opt_misuse("--key: '%s' is a word of the ledger's own; name another member", opts.key);
 	if (opts.update && opts.upsert)
 		opt_misuse("--update and --upsert exclude each other");
 	if (opts.update && opts.ledger != NULL)

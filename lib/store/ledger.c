@@ -43,6 +43,17 @@ is_key(struct span v)
 }
 
 bool
+ledger_may_be_key(const char *name)
+{
+	static const char *const own[] = { "ledger", "intent", "void", "record_id", "timestamp" };
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(name, own[i]) == 0)
+			return false;
+	return true;
+}
+
+bool
 ledger_row_key(const struct ledger *l, struct span row, struct span *key)
 {
 	return json_member(row, l->key, strlen(l->key), key) && is_key(*key);

@@ -65,6 +65,9 @@ enum ledger_status ledger_bind(struct ledger *l, const char *table) __attribute_
 /* The intent that a crash left; points into l->line.  False: there is none. */
 bool	ledger_unsettled(struct ledger *l, struct intent *in);
 
+/* May rows be named by this member?  Some names mean something in the ledger's own lines. */
+bool	ledger_may_be_key(const char *name);
+
 /* The key's value in a row; false when it is missing, null or "". */
 bool	ledger_row_key(const struct ledger *l, struct span row, struct span *key);
 
