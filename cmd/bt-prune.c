@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/msg.h"
@@ -26,11 +27,11 @@
 static struct {
 	struct bitable_opts table;
 	const char *ledger, *key;
-	int64_t	 older_than;
+	const char *older_than;
 	bool	 dry_run;
 	int	 progress;
 	struct http_policy http;
-} opts = { .key = "run_id", .older_than = -1, .http = HTTP_POLICY };
+} opts = { .key = "run_id", .http = HTTP_POLICY };
 
 static const struct opt table[] = {
 	OPT_BITABLE(opts.table),
@@ -38,7 +39,7 @@ static const struct opt table[] = {
 	OPT_HTTP(&opts.http),
 	OPT_STRING('k', "key", "PATH", &opts.key, "the member that names a row in the ledger (default run_id)"),
 	OPT_STRING('l', "ledger", "FILE", &opts.ledger, "what bt-push has pushed; pruned too"),
-	OPT_DURATION('o', "older-than", &opts.older_than, "remove rows whose timestamp is older than this"),
+	OPT_STRING('o', "older-than", "D", &opts.older_than, "remove rows whose timestamp is older than this, such as 14d"),
 	OPT_PROGRESS(&opts.progress),
 };
 
@@ -254,6 +255,19 @@ ledger_refused(struct prune *p, enum ledger_status st)
 		die(st == LEDGER_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->ledger.error));
 }
 
+/* A slip here deletes: so no zero, and no number without its unit. */
+static int64_t
+retention(void)
+{
+	int64_t ms;
+
+	if (!when_parse_duration(opts.older_than, &ms) || ms == 0)
+		opt_misuse("--older-than: '%s' is not a duration above 0 (such as 14d)", opts.older_than);
+	if (opts.older_than[strspn(opts.older_than, "0123456789")] == '\0')
+		opt_misuse("--older-than: '%s' has no unit; days are %sd", opts.older_than, opts.older_than);
+	return ms;
+}
+
 /* Needed only when something is old: an hourly run that finds nothing costs none of the month's calls. */
 static void
 open_table(struct prune *p)
@@ -300,7 +314,7 @@ main(int argc, char *argv[])
 	int64_t start = when_mono();
 
 	(void)opt_parse(&tool, argc, argv);
-	if (opts.ledger == NULL || opts.older_than == -1)
+	if (opts.ledger == NULL || opts.older_than == NULL)
 		opt_misuse("--ledger and --older-than are needed");
 	if ((opts.key = path_member(opts.key)) == NULL)
 		opt_misuse("--key: must name one member of the row, such as run_id");
@@ -309,10 +323,14 @@ main(int argc, char *argv[])
 	sig_catch();
 	sig_ignore_pipe();
 	progress_start((enum progress_when)opts.progress, "records");
-	p.cutoff = when_now() - opts.older_than;
+	p.cutoff = when_now() - retention();
 
 	if (!bitable_init(&p.table, &opts.table, &opts.http))
 		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
+	if (access(opts.ledger, F_OK) == -1 && errno == ENOENT) {
+		note("%s: there is no such ledger: nothing to prune", opts.ledger);
+		return ST_OK;
+	}
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
 	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));

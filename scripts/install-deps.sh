@@ -61,7 +61,6 @@ need_test() {
 	command_from zsh zsh
 	command_from python3 python3
 	python3 -c 'import yaml' 2>/dev/null || add python3-yaml
-	command_from jq jq
 	command_from ps procps
 	[ -x /usr/bin/time ] || add time
 	header_from cmocka.h libcmocka-dev

@@ -5,6 +5,7 @@
 #   --dir DIR         the working directory (default: the current one)
 #   -n, --dry-run     one pass that changes neither the table nor a file
 #   -q, --quiet       print nothing unless something is wrong
+#   --rebuild         the ledger was lost: make it anew, by writing every row once more into its own record
 #   -v, --verbose     show what the tools do
 #   -h, --help        show this help
 #
@@ -19,8 +20,8 @@ set -euo pipefail
 export LC_ALL=C
 umask 077
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-quiet='' verbose='' dry_run='' dir=.
+here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+quiet='' verbose='' dry_run='' rebuild='' dir=.
 fetch_options=() push_options=() keep_rejects=(--rejects rejects.ndjson)
 bin='' tmp='' group='' caught='' pass=0 status=0 receipts_before=0
 started=${EPOCHREALTIME/./}
@@ -58,6 +59,7 @@ parse_options() {
 			continue
 			;;
 		-n | --dry-run) dry_run=1 ;;
+		--rebuild) rebuild=1 ;;
 		-q | --quiet) quiet=1 ;;
 		-v | --verbose) verbose=1 ;;
 		-h | --help)
@@ -69,6 +71,7 @@ parse_options() {
 		shift
 	done
 	[[ -z $quiet || -z $verbose ]] || misuse '-q and -v exclude each other'
+	[[ -z $rebuild || -z $dry_run ]] || misuse '--rebuild and --dry-run exclude each other'
 	cd -- "$dir" 2>/dev/null || misuse "--dir: $dir: no such directory"
 }
 
@@ -149,7 +152,7 @@ setting() {
 	local v=${!1:-$2}
 
 	[[ $v =~ ^[0-9]{1,9}$ ]] || {
-		warn "$1: '$v' is not a number"
+		warn "$1: '$v' is not a whole number"
 		return 1
 	}
 	printf '%d' "$((10#$v))"
@@ -229,17 +232,27 @@ stages_prune() {
 	printf 'bt-prune %s\n' "$?" >"$tmp/status"
 }
 
-stages_pass() {
-	local names=(ls-fetch msg-extract dedup bt-push) st i
+put_statuses() {	# NAME... STATUS...
+	local i n=$(($# / 2))
 
+	for ((i = 1; i <= n; i++)); do
+		printf '%s %s\n' "${!i}" "${@:n+i:1}"
+	done >"$tmp/status"
+}
+
+stages_rebuild() {
+	"${bin}ls-fetch" -v "${fetch_options[@]}" 2>&3 |
+		"${bin}msg-extract" -v 2>&3 |
+		"${bin}bt-push" -v --upsert --ledger local_records.ndjson.new "${push_options[@]}" 2>&3
+	put_statuses ls-fetch msg-extract bt-push "${PIPESTATUS[@]}"
+}
+
+stages_pass() {
 	"${bin}ls-fetch" -v --state state.json --limit "$pass_size" "${fetch_options[@]}" 2>&3 |
 		"${bin}msg-extract" -v "${keep_rejects[@]}" 2>&3 |
 		"${bin}dedup" -v -k run_id --seen local_records.ndjson "${keep_rejects[@]}" 2>&3 |
 		"${bin}bt-push" -v --ledger local_records.ndjson "${keep_rejects[@]}" "${push_options[@]}" 2>&3
-	st=("${PIPESTATUS[@]}")
-	for i in "${!st[@]}"; do
-		printf '%s %s\n' "${names[i]}" "${st[i]}"
-	done >"$tmp/status"
+	put_statuses ls-fetch msg-extract dedup bt-push "${PIPESTATUS[@]}"
 }
 
 # What the job's stages say together: 0, 1, 2 or 3.
@@ -272,6 +285,23 @@ prune() {
 	job_status || st=$?
 	worse "$st"
 	((st != 2))	# what is wrong for one tool is wrong for the next; a service that failed may work again
+}
+
+# The rows of a lost ledger are in the table: each is written once more, and its receipt into a new ledger.
+rebuild() {
+	local st=0
+
+	[[ -z ${SYNC_SINCE-} ]] || fetch_options=(--since "$SYNC_SINCE")
+	rm -f local_records.ndjson.new
+	run stages_rebuild
+	[[ -z $caught ]] || return 0
+	job_status || st=$?
+	worse "$st"
+	if ((st < 2)) && [[ -e local_records.ndjson.new ]]; then
+		sync local_records.ndjson.new 2>/dev/null || :
+		mv -f local_records.ndjson.new local_records.ndjson
+		sync . 2>/dev/null || :
+	fi
 }
 
 complete() {
@@ -345,11 +375,20 @@ total() {
 		END { printf "%.0f", n }' "$tmp/counts"
 }
 
+# A dry run changes no ledger: what bt-push would have sent is what it wrote.
+pushed() {
+	if [[ -n $dry_run ]]; then
+		total dedup written
+	else
+		printf '%d' $(($(receipts) - receipts_before))
+	fi
+}
+
 totals() {
 	local us=$((${EPOCHREALTIME/./} - started))
 
 	printf 'sync: %sfetched=%s extracted=%s duplicates=%s pushed=%s pruned=%s rejected=%s seconds=%d.%d\n' "$1" \
-		"$(total ls-fetch written)" "$(total msg-extract written)" "$(total '' duplicates)" $(($(receipts) - receipts_before)) \
+		"$(total ls-fetch written)" "$(total msg-extract written)" "$(total '' duplicates)" "$(pushed)" \
 		"$(total bt-prune pruned)" "$(total '' rejected)" $((us / 1000000)) $((us / 100000 % 10))
 }
 
@@ -387,8 +426,13 @@ for s in INT TERM HUP; do
 	# shellcheck disable=SC2064	# this signal's name
 	trap "on_signal $s" "$s"
 done
+if [[ -z $rebuild && -s state.json && ! -e local_records.ndjson ]]; then
+	misuse 'local_records.ndjson is missing but state.json is not: run with --rebuild, or remove state.json too to start afresh with an empty table'
+fi
 receipts_before=$(receipts)
-if prune && [[ -z $caught ]]; then
+if [[ -n $rebuild ]]; then
+	rebuild
+elif prune && [[ -z $caught ]]; then
 	receipts_before=$(receipts)
 	sync_passes
 fi

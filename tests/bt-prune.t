@@ -74,6 +74,11 @@ is 'all of them' "$(rows)" 'edge new theirs undated '
 ok 'misuse: no ledger' status 2 bt-prune --older-than 14d
 ok 'misuse: no age' status 2 bt-prune --ledger ledger
 ok 'misuse: no duration' status 2 bt-prune --ledger ledger --older-than soon
+ok 'misuse: a number without its unit' status 2 bt-prune --ledger ledger --older-than 14
+like 'with what was meant' err 'days are 14d'
+ok 'misuse: everything' status 2 bt-prune --ledger ledger --older-than 0d
+ok 'a ledger that is not there is nothing to prune' status 0 bt-prune --ledger nowhere --older-than 14d
+ok 'and does not come into being' test ! -e nowhere
 fill
 if [ -z "$SAN" ]; then
 	LD_PRELOAD=$B/fault.so FAULT_AT=0 FAULT_LOG=calls bt-prune -q --ledger ledger --older-than 14d >/dev/null

@@ -81,7 +81,12 @@ ok 'by its first line' status 2 bt-push --ledger ledger one
 like 'with a clear word' err 'belongs to another table'
 echo '<<<<<<< HEAD' >bad; echo '{"run_id":"a","record_id":"rec1"}' >>bad
 ok 'a ledger that is none is refused' status 2 bt-push --ledger bad one
-like 'with the line' err 'bad:1: neither a receipt'
+like 'with its name' err 'bad: not a ledger'
+printf precious >bad
+ok 'a file that is no ledger is refused' status 2 bt-push --ledger bad one
+is 'and left as it is' "$(cat bad)" precious
+cp one rowsfile
+ok 'rows are no ledger either' status 2 bt-push --ledger rowsfile one
 printf '{"run_id":"z","record_id":"rec1"}' >tail
 ok 'a receipt without its newline counts' status 0 bt-push -v --ledger tail one
 like 'as pushed' err duplicates=1

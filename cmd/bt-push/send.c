@@ -158,6 +158,24 @@ refused(struct push *p, struct batch *b, struct row *row, size_t n)
 	push_rows(p, row + n / 2, n - n / 2);
 }
 
+/* Of those that have none: a row that --upsert changes may be in the ledger or not. */
+static void
+put_receipts(struct push *p, struct batch *b, struct row *row, size_t n)
+{
+	struct buf receipts = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct span entry = at(&b->entries, row[i].entry, row[i].entry_len), key;
+
+		if (b == &p->update && (!ledger_row_key(&p->ledger, entry, &key) || !ledger_claim(&p->ledger, key)))
+			continue;
+		ledger_put_receipt(&p->ledger, entry, p->ids[i].p, p->ids[i].len, &receipts);
+	}
+	if (receipts.len != 0)
+		ledger_failed(ledger_settle(&p->ledger, &receipts));
+	buf_free(&receipts);
+}
+
 static void
 update_rows(struct push *p, struct row *row, size_t n)
 {
@@ -176,6 +194,8 @@ update_rows(struct push *p, struct row *row, size_t n)
 		give_up(p, r);
 	if (!take_ids(p, n))
 		odd_reply(p);
+	if (p->has_ledger)
+		put_receipts(p, &p->update, row, n);
 	p->updated += n;
 	write_on(p, &p->update, row, n);
 }
@@ -197,17 +217,6 @@ learn(struct push *p, struct row *row, size_t n)
 	for (size_t i = 0; opts.upsert && i < n; i++)
 		if (json_member(entry_of(p, &row[i]), opts.key, strlen(opts.key), &key))
 			keymap_put(&p->known, keymap_text(key, &p->key), p->ids[i]);
-}
-
-static void
-put_receipts(struct push *p, struct row *row, size_t n)
-{
-	struct buf receipts = { 0 };
-
-	for (size_t i = 0; i < n; i++)
-		ledger_put_receipt(&p->ledger, entry_of(p, &row[i]), p->ids[i].p, p->ids[i].len, &receipts);
-	ledger_failed(ledger_settle(&p->ledger, &receipts));
-	buf_free(&receipts);
 }
 
 /* A retry met its own first try, and the service cannot tell.  The table can. */
@@ -252,7 +261,7 @@ create_rows(struct push *p, struct row *row, size_t n)
 		if (!take_ids(p, n))
 			odd_reply(p);
 		if (p->has_ledger)
-			put_receipts(p, row, n);
+			put_receipts(p, &p->create, row, n);
 	} else if (r == FEISHU_REFUSED && p->has_ledger && feishu_kind(p->table.reply.code) == FEISHU_VERIFY) {
 		ask_table(p, &in, row, n);
 		r = FEISHU_OK;

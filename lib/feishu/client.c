@@ -54,7 +54,7 @@ static const struct code {
 	{ 1254015, 1254015, FEISHU_ROW, NEVER, NULL },
 	{ 1254060, 1254069, FEISHU_ROW, NEVER, NULL },
 	{ 1254072, 1254074, FEISHU_ROW, NEVER, NULL },
-	{ 1254130, 1254130, FEISHU_ROW, NEVER, "--truncate 100000 cuts long texts" },
+	{ 1254130, 1254130, FEISHU_ROW, NEVER, "--truncate 100000 (SYNC_TRUNCATE for sync.sh) cuts long texts" },
 	{ 1254105, 1254106, FEISHU_ROW, NEVER, NULL },
 	{ 1254027, 1254027, FEISHU_ROW, NEVER, NULL },
 	{ 1254100, 1254103, FEISHU_OTHER, NEVER, "the table is full; prune it or take another" },

@@ -9,6 +9,9 @@
 
 #include "base/mem.h"
 
+/* jv.h has an inline function that calls it; without optimisation that would bind us to libjq. */
+#pragma weak jv_get_kind
+
 /* All that is used of libjq. */
 #define SYMBOLS(X) \
 	X(jq_init) X(jq_compile) X(jq_set_error_cb) X(jq_start) X(jq_next) X(jq_teardown) \

@@ -84,13 +84,51 @@ enum kind { LINE_HEADER, LINE_RECEIPT, LINE_INTENT, LINE_VOID, LINE_UNKNOWN };
 static enum kind
 kind_of(const struct scan *s, const char *key)
 {
+	const struct member *id;
+
 	if (scan_find(s, "intent", 6) != NULL)
 		return LINE_INTENT;
 	if (scan_find(s, "void", 4) != NULL)
 		return LINE_VOID;
 	if (scan_find(s, "ledger", 6) != NULL && s->n != 0 && JSON_SPELLS(s->m[0].key, "ledger"))
 		return LINE_HEADER;
+	id = scan_find(s, "record_id", 9);
+	if (id == NULL || !json_is_string(id->val) || id->val.len == 2)
+		return LINE_UNKNOWN;	/* a row, not the receipt of one */
 	return scan_find(s, key, strlen(key)) != NULL ? LINE_RECEIPT : LINE_UNKNOWN;
+}
+
+/*
+ * Is this a ledger at all?  Asked before anything of it is cut: its first line is the header, or a receipt
+ * of one rebuilt by hand; a header that a kill cut short has no newline, but begins as one.
+ */
+static int
+check_head(struct ledger *l)
+{
+	static const char head[] = "{\"ledger\":1,";
+	char first[sizeof head - 1];
+	ssize_t n = pread(l->fd, first, sizeof first, 0);
+	const char *nl;
+	struct scan s = { 0 };
+	struct buf b = { 0 };
+	bool ok;
+
+	if (n <= 0)
+		return (int)n;
+	if (memcmp(first, head, (size_t)n) == 0)
+		return 0;
+	if (file_read(l->path, &b) == -1)
+		return -1;
+	buf_pad(&b);
+	nl = memchr(b.p, '\n', b.len);
+	ok = scan_record(&s, b.p) == (nl == NULL ? b.p + b.len : nl) && kind_of(&s, l->key) != LINE_UNKNOWN;
+	scan_free(&s);
+	buf_free(&b);
+	if (ok)
+		return 0;
+	buf_addf(&l->error, "%s: not a ledger: name another file", l->path);
+	errno = EILSEQ;
+	return -1;
 }
 
 /* A line that a kill or a full disk cut short: it was never acted upon, so it goes. */
@@ -258,7 +296,7 @@ ledger_open(struct ledger *l, const char *path, const char *key)
 	if ((l->fd = file_lock(path, 0600, true)) == -1)
 		return failed(l);
 	keyset_init(&l->keys, 0);
-	if (complete_tail(l) == 0 && for_each(l, load_line, NULL) == 0)
+	if (check_head(l) == 0 && complete_tail(l) == 0 && for_each(l, load_line, NULL) == 0)
 		return LEDGER_OK;
 	st = failed(l);
 	why = l->error;
@@ -272,7 +310,6 @@ enum ledger_status
 ledger_bind(struct ledger *l, const char *table)
 {
 	char line[64];
-	off_t size;
 
 	if (l->bound && l->table == hash(table))
 		return LEDGER_OK;
@@ -280,10 +317,9 @@ ledger_bind(struct ledger *l, const char *table)
 		buf_addf(&l->error, "%s: belongs to another table; name another ledger for this one", l->path);
 		return LEDGER_REFUSED;
 	}
-	if ((size = lseek(l->fd, 0, SEEK_END)) > 0)
-		return LEDGER_OK;	/* rebuilt by hand */
+	/* One rebuilt by hand gets it at its end. */
 	snprintf(line, sizeof line, "{\"ledger\":1,\"table\":\"%016llx\"}\n", (unsigned long long)hash(table));
-	if (size == -1 || append(l, line, strlen(line)) == -1 || file_sync_dir(l->path) == -1)
+	if (append(l, line, strlen(line)) == -1 || file_sync_dir(l->path) == -1)
 		return failed(l);
 	return LEDGER_OK;
 }

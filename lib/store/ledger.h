@@ -14,8 +14,8 @@
  * Only receipts and the first line stay when the ledger is closed, so that it grows by one short line
  * a row and holds no contents.
  *
- * A ledger is locked while open (a second process waits); readers need no lock. A
- * receipt may lack the first line's company: a ledger rebuilt from the table is a file of receipts.
+ * A ledger is locked while open (a second process waits); readers need no lock. One that
+ * was rebuilt from the table is a file of receipts; it is bound to the table when it is first used.
  */
 #ifndef STORE_LEDGER_H
 #define STORE_LEDGER_H
