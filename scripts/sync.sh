@@ -18,6 +18,7 @@
 # shellcheck disable=SC2317	# the stages and the signal handler are called by name
 set -euo pipefail
 export LC_ALL=C
+unset CDPATH	# else cd may go elsewhere, and prints where
 umask 077
 
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
@@ -72,7 +73,7 @@ parse_options() {
 	done
 	[[ -z $quiet || -z $verbose ]] || misuse '-q and -v exclude each other'
 	[[ -z $rebuild || -z $dry_run ]] || misuse '--rebuild and --dry-run exclude each other'
-	cd -- "$dir" 2>/dev/null || misuse "--dir: $dir: no such directory"
+	[[ -d $dir ]] || misuse "--dir: $dir: no such directory"
 }
 
 # The tools of this checkout, of this installation, or on PATH.  Before .env is read: it names no programs.
@@ -114,7 +115,7 @@ env_value() {
 # Whether a line of .env may set NAME.  What steers the shell or the loader is not for a file of settings.
 env_allowed() {
 	case $1 in
-	PATH | IFS | ENV | BASH* | SHELLOPTS | PS4 | LD_* | GLIBC_TUNABLES | LC_ALL | LLMUTILS_BIN) return 1 ;;
+	PATH | IFS | ENV | POSIXLY_CORRECT | CDPATH | OPENSSL_* | GCONV_PATH | SSLKEYLOGFILE | BASH* | SHELLOPTS | PS4 | LD_* | GLIBC_TUNABLES | LC_ALL | LLMUTILS_BIN) return 1 ;;
 	esac
 	# A shell variable that did not come from the environment is this script's own, or bash's.
 	[[ ! -v $1 || ${!1@a} == *x* && ${!1@a} != *r* ]]
@@ -133,7 +134,7 @@ read_env() {
 		line=${line%$'\r'}
 		line=${line#"${line%%[![:blank:]]*}"}
 		[[ -n $line && $line != \#* ]] || continue
-		line=${line#export[[:blank:]]}
+		[[ $line != export[[:blank:]]* ]] || line=${line#export} line=${line#"${line%%[![:blank:]]*}"}
 		name=${line%%=*}
 		name=${name%"${name##*[![:blank:]]}"}
 		if [[ $line != *=* || ! $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]]; then
@@ -196,7 +197,7 @@ watch_messages() {
 	while IFS= read -r line; do
 		[[ $line != [a-z]*:\ read=[0-9]* ]] || printf '%s\n' "$line" >>"$tmp/counts"
 		if [[ -n $verbose ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
-			printf '%s\n' "$line" >&2
+			printf '%s\n' "$line" >&2 || :	# a log that is full must not end the tools
 		fi
 	done
 }
@@ -299,7 +300,7 @@ rebuild() {
 	worse "$st"
 	if ((st < 2)) && [[ -e local_records.ndjson.new ]]; then
 		sync local_records.ndjson.new 2>/dev/null || :
-		mv -f local_records.ndjson.new local_records.ndjson
+		mv -f local_records.ndjson.new local_records.ndjson || worse 3
 		sync . 2>/dev/null || :
 	fi
 }
@@ -335,7 +336,11 @@ one_pass() {
 	fi
 	# Without the flush a power cut could leave an empty name; a state that is too old only repeats work.
 	sync state.json.next 2>/dev/null || :
-	mv -f state.json.next state.json
+	# As a condition of the caller this function runs without errexit.
+	if ! mv -f state.json.next state.json; then
+		worse 3
+		return 1
+	fi
 	sync . 2>/dev/null || :
 }
 
@@ -394,7 +399,7 @@ totals() {
 
 finish() {
 	if [[ -z $quiet || $status != 0 || -n $caught ]]; then
-		totals '' >&2
+		totals '' >&2 || :
 	fi
 	[[ -n $dry_run || -s rejects.ndjson ]] || rm -f rejects.ndjson
 	rm -rf "$tmp"
@@ -407,7 +412,9 @@ finish() {
 }
 
 parse_options "$@"
-find_tools
+find_tools		# LLMUTILS_BIN may be relative to where we were called
+[[ $dir == /* ]] || dir=./$dir
+cd -- "$dir" || exit 2
 read_env
 read_settings
 

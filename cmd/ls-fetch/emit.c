@@ -141,19 +141,34 @@ emit(const struct run *run, struct span text)
 
 /* ---- reading ---- */
 
-/* The id in the beginning of a run that was too long to be read. */
+/* The run's own id in the beginning of a run that could not be read; an "id" further inside is of something else. */
 static struct span
 guess_id(const struct buf *b)
 {
-	static const char key[] = "\"id\"";
-	const char *p = b->len == 0 ? NULL : memmem(b->p, b->len, key, sizeof key - 1), *end = b->p + b->len, *q;
+	const char *end = b->p + b->len;
+	int depth = 0;
+	bool next = false;		/* what follows is the id */
 
-	if (p == NULL)
-		return (struct span){ NULL, 0 };
-	for (p += sizeof key - 1; p < end && strchr(" \t:", *p) != NULL && *p != '\0'; p++)
-		;
-	q = p < end && *p == '"' ? memchr(p + 1, '"', (size_t)(end - p - 1)) : NULL;
-	return q == NULL ? (struct span){ NULL, 0 } : (struct span){ p + 1, (size_t)(q - p - 1) };
+	for (const char *p = b->p; p < end; p++) {
+		const char *from = p + 1;
+
+		if (*p == '{' || *p == '[')
+			depth++;
+		else if (*p == '}' || *p == ']')
+			depth--;
+		if (*p != '"') {
+			next = next && strchr(" \t:", *p) != NULL && *p != '\0';
+			continue;
+		}
+		for (p++; p < end && *p != '"'; p++)
+			p += *p == '\\';
+		if (p >= end)
+			break;
+		if (next)
+			return (struct span){ from, (size_t)(p - from) };
+		next = depth == 1 && p - from == 2 && memcmp(from, "id", 2) == 0 && p[1 + strspn(p + 1, " \t")] == ':';
+	}
+	return (struct span){ NULL, 0 };
 }
 
 static void

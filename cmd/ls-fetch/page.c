@@ -195,13 +195,15 @@ next_cursor(void)
 {
 	struct span rest = splice_text(split.rest.p, split.rest.p + split.rest.len), v, cursor;
 	struct buf b = { 0 };
-	bool there;
+	bool there, more = false;
 
 	if (page.api == 1)
 		there = JSON_MEMBER(rest, "cursors", &v) && JSON_MEMBER(v, "next", &cursor);
 	else
 		there = JSON_MEMBER(rest, "next_cursor", &cursor) && !(JSON_MEMBER(rest, "has_more", &v) && v.p[0] == 'f');
-	if (page.n == 0 || !there || !json_is_string(cursor) || cursor.len == 2)
+	if (page.api == 2 && JSON_MEMBER(rest, "has_more", &v))
+		more = v.p[0] == 't';		/* says so itself: an empty page is not the end */
+	if ((page.n == 0 && !more) || !there || !json_is_string(cursor) || cursor.len == 2)
 		return NULL;
 	json_decode(json_inside(cursor), &b);
 	(void)buf_str(&b);

@@ -50,22 +50,43 @@ warn_of_gap(int64_t watermark)
 		    when_format(watermark, t));
 }
 
+/*
+ * The state is of a time that has not come: the clock was ahead then, nobody knows since when.  Everything
+ * that the service is sure to have is asked for again; else nothing would come until the clock is there.
+ */
+static bool
+from_the_future(struct state *st)
+{
+	char t[WHEN_SIZE];
+
+	if (st->watermark == STATE_NEVER || st->watermark <= fetch.now)
+		return false;
+	warn("the last sync was of %s, which is in the future: asking for the last 14 days again", when_format(st->watermark, t));
+	st->watermark = fetch.now - RETENTION_MS;
+	st->swept = STATE_NEVER;
+	return true;
+}
+
 /* What this sync has to ask for, unless an earlier one was cut short. */
 void
 plan_make(void)
 {
 	struct state *st = &fetch.st;
 	struct state_plan *p = &st->plan;
-	bool first = st->watermark == STATE_NEVER, never_swept = st->swept == STATE_NEVER;
+	bool first, future, never_swept;
 
 	if (st->planned)
 		return;
+	future = from_the_future(st);
+	first = st->watermark == STATE_NEVER;
+	never_swept = st->swept == STATE_NEVER;
 	*p = (struct state_plan){ .from = HISTORY_MS, .until = fetch.now - opts.settle, .started = fetch.now, .span = WINDOW_MS };
 	if (opts.until.set)
 		p->until = earlier(p->until, opts.until.ms);
 	p->sweep = first || never_swept || fetch.now - st->swept >= DAY;
 	if (!first) {
-		warn_of_gap(st->watermark);
+		if (!future)
+			warn_of_gap(st->watermark);
 		p->from = st->watermark - opts.overlap;
 		if (p->sweep)
 			p->from = earlier(p->from, (never_swept ? st->watermark : st->swept) - opts.sweep);

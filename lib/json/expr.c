@@ -14,7 +14,7 @@
 
 /* All that is used of libjq. */
 #define SYMBOLS(X) \
-	X(jq_init) X(jq_compile) X(jq_set_error_cb) X(jq_start) X(jq_next) X(jq_teardown) \
+	X(jq_init) X(jq_compile) X(jq_set_error_cb) X(jq_start) X(jq_next) X(jq_teardown) X(jq_set_attr) X(jq_halted) X(jv_string) X(jv_array) \
 	X(jv_parse_sized) X(jv_get_kind) X(jv_invalid_has_msg) X(jv_invalid_get_msg) X(jv_copy) X(jv_free) \
 	X(jv_string_value) X(jv_string_length_bytes) X(jv_dump_string)
 
@@ -87,6 +87,8 @@ expr_new(const char *program, struct buf *error)
 		return NULL;
 	}
 	lib.jq_set_error_cb(e->jq, on_error, e);
+	/* Without it import and include end the process by an assertion. */
+	lib.jq_set_attr(e->jq, lib.jv_string("JQ_LIBRARY_PATH"), lib.jv_array());
 	if (!lib.jq_compile(e->jq, program)) {
 		expr_free(e);
 		return NULL;
@@ -132,6 +134,10 @@ expr_first(struct expr *e, struct span json, struct buf *out)
 		if (lib.jv_invalid_has_msg(lib.jv_copy(v)))
 			return failed(v, out);
 		lib.jv_free(v);
+		if (lib.jq_halted(e->jq)) {
+			buf_adds(out, "the program halted");
+			return EXPR_ERROR;
+		}
 		return EXPR_NOTHING;
 	case JV_KIND_NULL:
 		lib.jv_free(v);

@@ -282,7 +282,7 @@ filter_run(const struct filter *f, char *const files[], int n, struct filter_tot
 		}
 		st = worse(st, run_fd(f, fd, name, &rejects, t));
 		io_close_input(fd);
-		if (st == ST_REJECTED && f->opts->strict)
+		if (rejects.n != 0 && f->opts->strict)
 			break;
 	}
 	progress_clear();
