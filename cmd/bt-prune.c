@@ -20,6 +20,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "feishu/bitable.h"
+#include "feishu/value.h"
 #include "json/path.h"
 #include "store/keymap.h"
 #include "store/ledger.h"
@@ -68,18 +69,20 @@ struct prune {
 
 /* ---- what is old ---- */
 
+/* A receipt's time is read as bt-push reads a date: RFC 3339, seconds or milliseconds. */
 static bool
 is_old(struct prune *p, const struct scan *s)
 {
 	const struct member *time = scan_find(s, "timestamp", 9);
-	int64_t ms;
+	struct buf ms = { 0 };
+	bool old = false;
 
-	if (time != NULL && json_is_string(time->val) && when_parse(time->val.p + 1, time->val.len - 2, &ms, NULL))
-		return ms < p->cutoff;
-	if (time != NULL && time->val.p[0] >= '0' && time->val.p[0] <= '9')
-		return strtoll(time->val.p, NULL, 10) < p->cutoff;
-	p->undated++;
-	return false;
+	if (time == NULL || json_is_null(time->val) || value_put(FIELD_DATE, time->val, 0, NULL, &ms) != NULL)
+		p->undated++;
+	else
+		old = strtoll(buf_str(&ms), NULL, 10) < p->cutoff;
+	buf_free(&ms);
+	return old;
 }
 
 static bool
@@ -170,6 +173,7 @@ delete_ids(struct prune *p, struct span ids)
 {
 	struct buf rest = { 0 }, left = { 0 };
 	enum feishu_result r = FEISHU_OK;
+	bool unknown;
 
 	buf_add(&left, ids.p, ids.len);
 	buf_pad(&left);
@@ -179,17 +183,26 @@ delete_ids(struct prune *p, struct span ids)
 		r = bitable_delete(&p->table, now);
 		if (r == FEISHU_OK) {
 			mark_gone(p, now);
+			buf_clear(&left);
 			break;
 		}
 		if (r == FEISHU_INTERRUPTED || !(feishu_kind(p->table.reply.code) == FEISHU_GONE || p->table.reply.unknown))
 			break;
+		unknown = p->table.reply.unknown;
 		buf_clear(&rest);
 		if (find_absent(p, now, &rest) != FEISHU_OK)
 			break;
+		if (!p->ledger.bound && !unknown && rest.len == 0)
+			die(ST_USAGE, "%s: the table has none of these records; is it the right one?", opts.ledger);
 		r = FEISHU_OK;
 		buf_clear(&left);
 		buf_add(&left, rest.p, rest.len);
 		buf_pad(&left);
+	}
+	if (r == FEISHU_OK && left.len != 0) {
+		buf_clear(&p->table.reply.error);
+		buf_adds(&p->table.reply.error, "the service does not delete the records, nor say that they are gone");
+		r = FEISHU_GAVE_UP;
 	}
 	buf_free(&rest);
 	buf_free(&left);
@@ -280,7 +293,8 @@ open_table(struct prune *p)
 	if (r != FEISHU_OK)
 		die(r == FEISHU_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->table.reply.error));
 	buf_addf(&name, "%s/%s", p->table.app, p->table.table);
-	ledger_refused(p, ledger_bind(&p->ledger, buf_str(&name)));
+	if (p->ledger.bound)
+		ledger_refused(p, ledger_bind(&p->ledger, buf_str(&name)));
 	buf_free(&name);
 }
 

@@ -81,7 +81,7 @@ ok 'by its first line' status 2 bt-push --ledger ledger one
 like 'with a clear word' err 'belongs to another table'
 echo '<<<<<<< HEAD' >bad; echo '{"run_id":"a","record_id":"rec1"}' >>bad
 ok 'a ledger that is none is refused' status 2 bt-push --ledger bad one
-like 'with its name' err 'bad: not a ledger'
+like 'with the line' err 'bad:1: neither a receipt'
 printf precious >bad
 ok 'a file that is no ledger is refused' status 2 bt-push --ledger bad one
 is 'and left as it is' "$(cat bad)" precious

@@ -18,6 +18,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "bt-push/push.h"
+#include "feishu/value.h"
 #include "json/path.h"
 
 #define QUOTA_CODE	99991403	/* the month's calls are used up: no fault of the set-up */
@@ -101,11 +102,11 @@ sort_row(struct push *p, const struct record *r)
 	if (key.p == NULL && (p->has_ledger || opts.upsert))
 		return "no key: the member that --key names is missing or empty";
 	if (opts.upsert) {
-		struct span text = keymap_text(key, &p->key);
+		struct span text = key_text(p, key);
 
 		/* Two rows of one key may not meet in a batch: the later one must win. */
 		if (keymap_get(&p->in_batch, text, NULL))
-			push_all(p), text = keymap_text(key, &p->key);
+			push_all(p), text = key_text(p, key);
 		keymap_put(&p->in_batch, text, none);
 		if (keymap_get(&p->known, text, &id))
 			return add_row(p, &p->update, r, key, id);
@@ -168,8 +169,10 @@ push_input(struct push *p, struct lines *in)
 	for (;;) {
 		bool waiting = p->create.n + p->update.n != 0;
 
-		if (opts.in.strict && p->status == ST_REJECTED)
+		if (opts.in.strict && p->rejects.n != 0) {
+			push_all(p);	/* what stood before the bad row */
 			return false;
+		}
 		in->in.timeout_ms = waiting && opts.linger < INT32_MAX ? (int)opts.linger : -1;
 		switch (lines_next(in, &r)) {
 		case LINE_RECORD:
@@ -246,7 +249,11 @@ remember(void *arg, struct span record_id, const struct buf *text)
 static void
 need_key_field(struct push *p, const char *why)
 {
-	if (bitable_field(&p->table, (struct span){ opts.key, strlen(opts.key) }) == NULL)
+	const struct field *f = bitable_field(&p->table, (struct span){ opts.key, strlen(opts.key) });
+
+	if (f != NULL && field_read_only(f->type))
+		die(ST_USAGE, "the table computes its field '%s', by which %s; name another with --key", opts.key, why);
+	if (f == NULL)
 		die(ST_USAGE, "the table has no field '%s', by which %s; add it, or name another with --key", opts.key, why);
 }
 

@@ -73,6 +73,7 @@ void	check_fields(struct push *p, const struct scan *row);
  * Returns NULL, or why the row cannot be taken.
  */
 const char *add_row(struct push *p, struct batch *b, const struct record *r, struct span key, struct span record_id);
+struct span key_text(struct push *p, struct span key);
 /* The member's value; none where it is missing, null or "". */
 struct span row_member(const struct scan *s, const char *name);
 

@@ -1,5 +1,6 @@
 #include "bt-push/push.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,6 +12,32 @@ static bool
 is_update_id(struct span name)
 {
 	return JSON_SPELLS(name, "record_id");
+}
+
+static bool
+is_key(struct span name)
+{
+	return json_spells(name, opts.key, strlen(opts.key));
+}
+
+/*
+ * A key as the table shows it, to find its record: what is written for it, as text.  Valid until the next call.
+ */
+struct span
+key_text(struct push *p, struct span key)
+{
+	const struct field *f = bitable_field(&p->table, (struct span){ opts.key, strlen(opts.key) });
+	struct buf cell = { 0 };
+
+	if (f == NULL || value_put(f->type, key, 0, NULL, &cell) != NULL) {
+		buf_free(&cell);
+		return keymap_text(key, &p->key);
+	}
+	buf_pad(&cell);
+	buf_clear(&p->key);
+	value_cell_text((struct span){ cell.p, cell.len }, &p->key);
+	buf_free(&cell);
+	return (struct span){ p->key.p, p->key.len };
 }
 
 /* The members of a row that no field takes; adds their names to unknown. */
@@ -29,6 +56,15 @@ find_unknown(struct push *p, const struct scan *s, struct buf *unknown)
 	}
 }
 
+/* Of two members of one name the last counts. */
+static bool
+counts(struct push *p, const struct scan *s, const struct member *m)
+{
+	buf_clear(&p->scratch);
+	json_decode(m->key, &p->scratch);
+	return scan_find(s, p->scratch.p, p->scratch.len) == m;
+}
+
 static void
 create_fields(struct push *p, const struct scan *s)
 {
@@ -39,7 +75,7 @@ create_fields(struct push *p, const struct scan *s)
 		int type = value_guess_type(m->val);
 		enum feishu_result r;
 
-		if (type == 0 || is_update_id(m->key) || bitable_field(&p->table, m->key) != NULL)
+		if (type == 0 || is_update_id(m->key) || bitable_field(&p->table, m->key) != NULL || !counts(p, s, m))
 			continue;
 		r = bitable_create_field(&p->table, m->key, type);
 		if (r != FEISHU_OK)
@@ -51,6 +87,17 @@ create_fields(struct push *p, const struct scan *s)
 
 		if (r != FEISHU_OK)
 			give_up(p, r);
+	}
+	/* The service cuts blanks off names, say: it has the field, but not by the row's name for it. */
+	for (size_t i = 0; created && i < s->n; i++) {
+		const struct member *m = &s->m[i];
+
+		if (value_guess_type(m->val) == 0 || is_update_id(m->key) || bitable_field(&p->table, m->key) != NULL)
+			continue;
+		buf_clear(&p->scratch);
+		json_decode(m->key, &p->scratch);
+		die(ST_FAILED, "%s:%llu: the table has no field '%s' even after creating it; rename that member",
+		    p->in->name, (unsigned long long)p->in->line, buf_str(&p->scratch));
 	}
 }
 
@@ -72,6 +119,8 @@ check_fields(struct push *p, const struct scan *s)
 		return;
 	}
 	push_all(p);
+	if (rejects_close(&p->rejects) == -1)
+		warn("%s: %s", opts.in.rejects, strerror(errno));
 	warn("%s:%llu: the table has no field for %s", p->in->name, (unsigned long long)p->in->line, buf_str(&unknown));
 	die(p->pushed + p->updated == 0 ? ST_USAGE : ST_FAILED,
 	    "add the fields, or use --create-fields, or --ignore-unknown to leave them out");
@@ -95,12 +144,13 @@ put_record(struct push *p, const struct scan *s, struct span record_id, struct b
 		const struct member *m = &s->m[i];
 		const struct field *f = bitable_field(&p->table, m->key);
 		const char *why;
+		int type = f != NULL ? f->type : opts.create_fields && !is_update_id(m->key) ? value_guess_type(m->val) : 0;
 
-		if (f == NULL || field_read_only(f->type))
+		if (type == 0 || field_read_only(type))	/* with --create-fields only a dry run meets a field to come */
 			continue;
 		if (json_is_null(m->val) && record_id.p == NULL)
 			continue;	/* a new record's cells are empty anyway */
-		if (scan_find(s, f->name, f->len) != m)
+		if (!counts(p, s, m))
 			continue;	/* of two of one name the last counts */
 		if (comma)
 			buf_addc(out, ',');
@@ -108,10 +158,12 @@ put_record(struct push *p, const struct scan *s, struct span record_id, struct b
 		buf_addc(out, '"');
 		buf_add(out, m->key.p, m->key.len);
 		buf_adds(out, "\":");
-		if ((why = value_put(f->type, m->val, opts.truncate, &p->truncated, out)) != NULL) {
+		if ((why = value_put(type, m->val, is_key(m->key) ? 0 : opts.truncate, &p->truncated, out)) != NULL) {
 			out->len = from;
 			buf_clear(&p->scratch);
-			buf_addf(&p->scratch, "field '%s': %s", f->name, why);
+			buf_adds(&p->scratch, "field '");
+			json_decode(m->key, &p->scratch);
+			buf_addf(&p->scratch, "': %s", why);
 			return buf_str(&p->scratch);
 		}
 	}

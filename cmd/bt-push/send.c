@@ -147,7 +147,10 @@ refused(struct push *p, struct batch *b, struct row *row, size_t n)
 
 	if (kind == FEISHU_FIELD)
 		field_gone(p);
-	if (kind != FEISHU_ROW && kind != FEISHU_LESS && !(kind == FEISHU_GONE && b == &p->update))
+	/* One row cannot be too much: the service is ill, and the row may be good. */
+	if (kind == FEISHU_BUSY && n == 1)
+		give_up(p, FEISHU_GAVE_UP);
+	if (kind != FEISHU_ROW && kind != FEISHU_LESS && kind != FEISHU_BUSY && !(kind == FEISHU_GONE && b == &p->update))
 		give_up(p, FEISHU_REFUSED);
 	if (n == 1) {
 		reject_row(p, row, b, buf_str(&p->table.reply.error));
@@ -216,7 +219,7 @@ learn(struct push *p, struct row *row, size_t n)
 
 	for (size_t i = 0; opts.upsert && i < n; i++)
 		if (json_member(entry_of(p, &row[i]), opts.key, strlen(opts.key), &key))
-			keymap_put(&p->known, keymap_text(key, &p->key), p->ids[i]);
+			keymap_put(&p->known, key_text(p, key), p->ids[i]);
 }
 
 /* A retry met its own first try, and the service cannot tell.  The table can. */
@@ -236,7 +239,7 @@ ask_table(struct push *p, struct intent *in, struct row *row, size_t n)
 		struct span id = { "", 0 };
 
 		if (ledger_row_key(&p->ledger, entry_of(p, &row[i]), &key))
-			(void)keymap_get(&p->settled_ids, keymap_text(key, &p->key), &id);
+			(void)keymap_get(&p->settled_ids, key_text(p, key), &id);
 		p->ids = mem_grow(p->ids, &p->ids_cap, i + 1, sizeof *p->ids);
 		p->ids[p->n_ids++] = id;
 	}

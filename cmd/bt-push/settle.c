@@ -44,7 +44,7 @@ settle_row(struct push *p, struct span row, struct span id, struct buf *receipts
 
 	ledger_put_receipt(&p->ledger, row, id.p, id.len, receipts);
 	if (ledger_row_key(&p->ledger, row, &key))
-		keymap_put(&p->settled_ids, keymap_text(key, &p->key), id);
+		keymap_put(&p->settled_ids, key_text(p, key), id);
 }
 
 /*
@@ -61,7 +61,7 @@ verify(struct push *p, const struct intent *in, struct buf *rows, struct buf *re
 
 	for (ir = json_open(in->rows); json_next_element(&ir, &row); )
 		if (ledger_row_key(&p->ledger, row, &key))
-			keymap_put(&s.wanted, keymap_text(key, &p->key), (struct span){ "", 0 });
+			keymap_put(&s.wanted, key_text(p, key), (struct span){ "", 0 });
 	r = bitable_read_column(&p->table, opts.key, look_for, &s);
 	if (r != FEISHU_OK)
 		give_up(p, r);
@@ -70,7 +70,7 @@ verify(struct push *p, const struct intent *in, struct buf *rows, struct buf *re
 	while (json_next_element(&ir, &row) && json_next_element(&ic, &record)) {
 		if (!ledger_row_key(&p->ledger, row, &key) || has_receipt(p, row))
 			continue;
-		if (keymap_get(&s.found, keymap_text(key, &p->key), &id)) {
+		if (keymap_get(&s.found, key_text(p, key), &id)) {
 			settle_row(p, row, id, receipts);
 			continue;
 		}
@@ -116,6 +116,13 @@ resend(struct push *p, const struct intent *in, struct buf *receipts)
 	return FEISHU_OK;
 }
 
+/* Is it about what is in the batch?  Else (no right, no room, too busy) the batch stays open for the next run. */
+static bool
+refusal_is_of_batch(enum feishu_kind kind)
+{
+	return kind == FEISHU_VERIFY || kind == FEISHU_ROW || kind == FEISHU_FIELD;
+}
+
 /*
  * Bring an announced batch to its end.  False: the service refuses it for what is in it; then it
  * is void, and its rows come again with the input.
@@ -130,7 +137,10 @@ settle(struct push *p, struct intent *in)
 	keymap_clear(&p->settled_ids);
 	if (trusted) {
 		r = resend(p, in, &receipts);
-		if (r == FEISHU_REFUSED && feishu_kind(p->table.reply.code) == FEISHU_VERIFY)
+		if (r == FEISHU_REFUSED && !refusal_is_of_batch(feishu_kind(p->table.reply.code)))
+			give_up(p, FEISHU_GAVE_UP);
+		/* A refusal now says nothing of the first try, which may have been written: the table can. */
+		if (r == FEISHU_REFUSED)
 			trusted = false;
 	}
 	if (!trusted) {
@@ -147,7 +157,7 @@ settle(struct push *p, struct intent *in)
 		rnd_uuid(again.id);
 		again.rows = (struct span){ rows.p, rows.len };
 		again.records = (struct span){ records.p, records.len };
-		ledger_failed(ledger_void(&p->ledger, in->id));
+		/* It takes the place of the old one. */
 		ledger_failed(ledger_intend(&p->ledger, &again));
 		buf_clear(&receipts);
 		r = resend(p, &again, &receipts);
@@ -157,7 +167,7 @@ settle(struct push *p, struct intent *in)
 	}
 	if (r == FEISHU_OK)
 		claim_rows(p, in);
-	else if (r == FEISHU_REFUSED)
+	else if (r == FEISHU_REFUSED && !p->table.reply.unknown)
 		ledger_failed(ledger_void(&p->ledger, in->id));
 	else
 		give_up(p, r);

@@ -100,13 +100,17 @@ file_sync_dir(const char *path)
 int
 newfile_begin(struct newfile *n, const char *path, mode_t mode)
 {
-	const char *slash = strrchr(path, '/');
-	size_t dir = slash ? (size_t)(slash + 1 - path) : 0;
-	size_t size = strlen(path) + sizeof ".." ".XXXXXX";
+	char *real = realpath(path, NULL);	/* what a symbolic link names is replaced, not the link */
+	const char *slash;
+	size_t dir, size;
 	struct stat st;
 
 	n->fd = -1;
-	n->path = mem_dup(path, strlen(path));
+	n->path = real != NULL ? real : mem_dup(path, strlen(path));
+	path = n->path;
+	slash = strrchr(path, '/');
+	dir = slash ? (size_t)(slash + 1 - path) : 0;
+	size = strlen(path) + sizeof ".." ".XXXXXX";
 	n->temp = mem_alloc(size);
 	snprintf(n->temp, size, "%.*s.%s.XXXXXX", (int)dir, path, path + dir);
 	n->fd = mkostemp(n->temp, O_CLOEXEC);

@@ -36,6 +36,17 @@ io_wait(int fd, int timeout_ms)
 }
 
 ssize_t
+io_read_file(int fd, void *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, p, len);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
+ssize_t
 io_read(int fd, void *p, size_t len)
 {
 	for (;;) {

@@ -13,6 +13,8 @@
  * (sig.h) asks the tool to stop.
  */
 ssize_t	io_read(int fd, void *p, size_t len) __attribute__((warn_unused_result));
+/* The same from a file, even when a signal asks to stop. */
+ssize_t	io_read_file(int fd, void *p, size_t len) __attribute__((warn_unused_result));
 
 /*
  * Wait until fd can be read.  Returns 1, 0 after timeout_ms (-1: no limit), or

@@ -14,6 +14,7 @@
 #define RENEW_EARLY_MS	180000	/* the official SDK renews three minutes before the end */
 #define CONFLICT_MS	500	/* least pause after a write conflict */
 #define MOST_RESET_MS	60000	/* the rate header has no documented bound */
+#define TOO_LARGE	413	/* HTTP, from a gateway: taken for a code */
 #define HEAVY_TRIES	3	/* then the batch should be smaller */
 
 struct feishu {
@@ -37,8 +38,9 @@ static const struct code {
 } codes[] = {
 	{ 10003, 10015, FEISHU_OTHER, NEVER, "check FEISHU_APP_ID and FEISHU_APP_SECRET" },
 	{ 99991543, 99991543, FEISHU_OTHER, NEVER, "check FEISHU_APP_ID and FEISHU_APP_SECRET" },
-	{ 1254002, 1254002, FEISHU_LESS, HEAVY, NULL },
-	{ 1254607, 1254607, FEISHU_LESS, HEAVY, NULL },
+	{ 1254002, 1254002, FEISHU_BUSY, HEAVY, NULL },
+	{ 1254607, 1254607, FEISHU_BUSY, HEAVY, NULL },
+	{ TOO_LARGE, TOO_LARGE, FEISHU_LESS, NEVER, NULL },
 	{ 1254030, 1254030, FEISHU_LESS, NEVER, NULL },
 	{ 1254104, 1254104, FEISHU_LESS, NEVER, NULL },
 	{ 1254036, 1254036, FEISHU_OTHER, LATER, "the base is being copied; run again later" },
@@ -50,6 +52,7 @@ static const struct code {
 	{ 91403, 91403, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\", with edit rights" },
 	{ 1254301, 1254306, FEISHU_OTHER, NEVER, "the base has advanced permissions: give the app a role that may edit" },
 	{ 1254045, 1254045, FEISHU_FIELD, NEVER, NULL },
+	{ 1254006, 1254006, FEISHU_GONE, NEVER, NULL },
 	{ 1254043, 1254043, FEISHU_GONE, NEVER, NULL },
 	{ 1254015, 1254015, FEISHU_ROW, NEVER, NULL },
 	{ 1254060, 1254069, FEISHU_ROW, NEVER, NULL },
@@ -292,6 +295,8 @@ perform(struct feishu *f, struct http_request *rq, struct feishu_reply *r)
 		explain_http(r, &http);
 	if (hr == HTTP_REFUSED)
 		result = FEISHU_REFUSED;
+	if (!ours && http.status == TOO_LARGE)
+		r->code = TOO_LARGE;
 	http_response_free(&http);
 	return result;
 }

@@ -57,6 +57,7 @@ void	feishu_reply_free(struct feishu_reply *r);
 enum feishu_kind {
 	FEISHU_ROW,		/* a value does not fit its field, or a cell is too large: one row's fault */
 	FEISHU_LESS,		/* too much in one call */
+	FEISHU_BUSY,		/* too much in one call, or the service has too much to do */
 	FEISHU_FIELD,		/* no such field */
 	FEISHU_GONE,		/* no such record */
 	FEISHU_VERIFY,		/* the service cannot tell whether it did it before */

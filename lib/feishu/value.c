@@ -481,6 +481,8 @@ value_cell_text(struct span cell, struct buf *out)
 	} else if (first(cell) == '{') {
 		if (JSON_MEMBER(cell, "text", &text))
 			value_cell_text(text, out);
+	} else if (is_number(cell)) {
+		buf_addf(out, "%.17g", to_double(cell));	/* 1 and 1.0 are one */
 	} else if (!json_is_null(cell)) {
 		put(cell, out);
 	}

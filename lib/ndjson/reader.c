@@ -97,7 +97,7 @@ reader_next(struct reader *r, struct buf *b)
 				return w == 0 ? READ_IDLE : READ_ERROR;
 			}
 		}
-		n = io_read(r->fd, b->p + b->len, room);
+		n = (r->steady ? io_read_file : io_read)(r->fd, b->p + b->len, room);
 		if (n == -1)
 			return READ_ERROR;
 		r->bytes += (uint64_t)n;

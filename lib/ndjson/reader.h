@@ -20,6 +20,7 @@ struct reader {
 	uint64_t bytes;		/* read so far */
 	uint64_t total;		/* size of a regular file; 0: unknown */
 	int	 timeout_ms;	/* of READ_IDLE; -1: none */
+	bool	 steady;	/* a signal does not end it */
 	struct buf carry;
 	bool	 begun, ended, in_long;
 };

@@ -12,6 +12,7 @@
 #include "base/when.h"
 #include "json/str.h"
 #include "ndjson/line.h"
+#include "store/keymap.h"
 
 #define WRITE_BYTES (256u << 10)
 
@@ -29,11 +30,8 @@ hash(const char *s)
 static struct fingerprint
 fingerprint(struct ledger *l, struct span key)
 {
-	struct keyhash h;
-
-	keyhash_init(&h, l->seed);
-	keyhash_add(&h, key, &l->scratch);
-	return keyhash_end(&h);
+	/* 17 and "17" are one: a ledger rebuilt from the table has the table's spelling. */
+	return fingerprint_text(l->seed, keymap_text(key, &l->scratch));
 }
 
 static bool
@@ -84,51 +82,20 @@ enum kind { LINE_HEADER, LINE_RECEIPT, LINE_INTENT, LINE_VOID, LINE_UNKNOWN };
 static enum kind
 kind_of(const struct scan *s, const char *key)
 {
-	const struct member *id;
+	const struct member *id = scan_find(s, "record_id", 9);
 
-	if (scan_find(s, "intent", 6) != NULL)
-		return LINE_INTENT;
-	if (scan_find(s, "void", 4) != NULL)
-		return LINE_VOID;
-	if (scan_find(s, "ledger", 6) != NULL && s->n != 0 && JSON_SPELLS(s->m[0].key, "ledger"))
-		return LINE_HEADER;
-	id = scan_find(s, "record_id", 9);
+	/* A receipt may have columns of any name. */
+	if (s->n != 0 && id == NULL) {
+		if (JSON_SPELLS(s->m[0].key, "intent"))
+			return LINE_INTENT;
+		if (JSON_SPELLS(s->m[0].key, "void"))
+			return LINE_VOID;
+		if (JSON_SPELLS(s->m[0].key, "ledger"))
+			return LINE_HEADER;
+	}
 	if (id == NULL || !json_is_string(id->val) || id->val.len == 2)
 		return LINE_UNKNOWN;	/* a row, not the receipt of one */
 	return scan_find(s, key, strlen(key)) != NULL ? LINE_RECEIPT : LINE_UNKNOWN;
-}
-
-/*
- * Is this a ledger at all?  Asked before anything of it is cut: its first line is the header, or a receipt
- * of one rebuilt by hand; a header that a kill cut short has no newline, but begins as one.
- */
-static int
-check_head(struct ledger *l)
-{
-	static const char head[] = "{\"ledger\":1,";
-	char first[sizeof head - 1];
-	ssize_t n = pread(l->fd, first, sizeof first, 0);
-	const char *nl;
-	struct scan s = { 0 };
-	struct buf b = { 0 };
-	bool ok;
-
-	if (n <= 0)
-		return (int)n;
-	if (memcmp(first, head, (size_t)n) == 0)
-		return 0;
-	if (file_read(l->path, &b) == -1)
-		return -1;
-	buf_pad(&b);
-	nl = memchr(b.p, '\n', b.len);
-	ok = scan_record(&s, b.p) == (nl == NULL ? b.p + b.len : nl) && kind_of(&s, l->key) != LINE_UNKNOWN;
-	scan_free(&s);
-	buf_free(&b);
-	if (ok)
-		return 0;
-	buf_addf(&l->error, "%s: not a ledger: name another file", l->path);
-	errno = EILSEQ;
-	return -1;
 }
 
 /* A line that a kill or a full disk cut short: it was never acted upon, so it goes. */
@@ -156,6 +123,23 @@ repair_tail(int fd)
 	return end == st.st_size || ftruncate(fd, end) == 0 ? 0 : -1;
 }
 
+/* Can these bytes be the start of a line that a ledger writes?  What others wrote is not to be cut. */
+static bool
+is_own_start(const struct ledger *l, const char *p, size_t len)
+{
+	static const char *const own[] = { "{\"ledger\":1,", "{\"intent\":\"", "{\"void\":\"" };
+	struct buf receipt = { 0 };
+	bool yes;
+
+	buf_addc(&receipt, '{');
+	json_put_name(l->key, &receipt);
+	yes = memcmp(p, receipt.p, len < receipt.len ? len : receipt.len) == 0;
+	buf_free(&receipt);
+	for (size_t i = 0; !yes && i < sizeof own / sizeof *own; i++)
+		yes = strncmp(p, own[i], len < strlen(own[i]) ? len : strlen(own[i])) == 0;
+	return yes;
+}
+
 /* The last line without a newline may be whole: written by hand, or by another program. */
 static int
 complete_tail(struct ledger *l)
@@ -177,9 +161,11 @@ complete_tail(struct ledger *l)
 		size_t at = (size_t)(p - b.p);
 
 		buf_pad(&b);
+		if (at == 0 && b.len >= 3 && memcmp(b.p, "\xef\xbb\xbf", 3) == 0)
+			at = 3;
 		if (scan_record(&s, b.p + at) == b.p + b.len && kind_of(&s, l->key) == LINE_RECEIPT)
 			r = io_write(l->fd, "\n", 1);
-		else
+		else if (is_own_start(l, b.p + at, b.len - at))
 			r = repair_tail(l->fd);
 	} else {
 		r = -1;
@@ -192,9 +178,12 @@ complete_tail(struct ledger *l)
 /* Takes a line; -1 ends the reading, with errno. */
 typedef int each_line(struct ledger *l, void *arg, const struct record *r);
 
-/* Go through all lines.  -1: errno, or EILSEQ with error when a line is not what it should be. */
+/*
+ * Go through all lines; steady: even when a signal asks to stop.  -1: errno, or EILSEQ with error when a
+ * line is not what it should be.
+ */
 static int
-for_each(struct ledger *l, each_line *fn, void *arg)
+for_each(struct ledger *l, bool steady, each_line *fn, void *arg)
 {
 	struct rejects none = { .fd = -1, .silent = true };
 	struct lines in;
@@ -204,6 +193,7 @@ for_each(struct ledger *l, each_line *fn, void *arg)
 	if (lseek(l->fd, 0, SEEK_SET) == -1)
 		return -1;
 	lines_init(&in, l->fd, l->path, SIZE_MAX / 2, &none);
+	in.in.steady = steady;
 	for (;;) {
 		enum line_status st = lines_next(&in, &r);
 
@@ -296,7 +286,7 @@ ledger_open(struct ledger *l, const char *path, const char *key)
 	if ((l->fd = file_lock(path, 0600, true)) == -1)
 		return failed(l);
 	keyset_init(&l->keys, 0);
-	if (check_head(l) == 0 && complete_tail(l) == 0 && for_each(l, load_line, NULL) == 0)
+	if (complete_tail(l) == 0 && for_each(l, false, load_line, NULL) == 0)
 		return LEDGER_OK;
 	st = failed(l);
 	why = l->error;
@@ -441,7 +431,7 @@ ledger_rewrite(struct ledger *l, ledger_keep *keep, void *arg)
 
 	if (newfile_begin(&w.new, l->path, 0600) == -1)
 		return -1;
-	r = for_each(l, rewrite_line, &w);
+	r = for_each(l, true, rewrite_line, &w);
 	if (r == 0)
 		r = io_write(w.new.fd, w.out.p, w.out.len);
 	buf_free(&w.out);
@@ -473,7 +463,7 @@ ledger_each(struct ledger *l, ledger_keep *look, void *arg)
 {
 	struct looking k = { look, arg };
 
-	return for_each(l, look_at_line, &k);
+	return for_each(l, false, look_at_line, &k);
 }
 
 static bool
