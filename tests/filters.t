@@ -225,6 +225,16 @@ check_start() {
 	ok "$tool: starts about as fast as true" test $(((t2 - t1) / ((t1 - t0) / 10 + 1))) -lt 60
 }
 
+# EINTR and short writes are dealt with in one place: what comes out is the same.
+check_calls() {
+	if [ -n "$SAN" ]; then skip 2 'the shim cannot be loaded before a sanitizer'; return; fi
+	$f <"$top/tests/data/runs.ndjson" >whole
+	for act in short EINTR; do
+		LD_PRELOAD=$B/fault.so FAULT_AT=1 FAULT_ACT=$act FAULT_CALLS=write $f <"$top/tests/data/runs.ndjson" >parts 2>err
+		same "$tool: $act writes lose nothing" parts whole
+	done
+}
+
 IFS='
 '
 for f in $FILTERS; do
@@ -241,6 +251,7 @@ for f in $FILTERS; do
 	check_files
 	check_stream
 	check_start
+	check_calls
 	IFS='
 '
 done
