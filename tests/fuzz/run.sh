@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 : "${B:?the build directory}" "${FUZZ_SECONDS:=30}"
 
 if [ $# = 0 ]; then
-	ls "$B"/fuzz/fuzz_* | xargs -n 1 -P "$(nproc 2>/dev/null || echo 2)" ./run.sh
+	find "$B/fuzz" -name 'fuzz_*' -type f -print0 | xargs -0 -n 1 -P "$(nproc 2>/dev/null || echo 2)" ./run.sh
 	exit
 fi
 
