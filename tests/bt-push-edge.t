@@ -91,6 +91,11 @@ echo '{"run_id":"17","record_id":"recX"}' >l.n
 run bt-push -v --ledger l.n in
 like 'a key is the same as a number and as text' err 'pushed=0 .*duplicates=1'
 
+echo '{"intent":"?","rows":[],"records":[]}' >l.q
+ok 'an intent that cannot be read is not passed over: status 2' status 2 bt-push --ledger l.q in
+ok 'a ledger must be a file: status 2' status 2 bt-push --ledger /dev/null in
+like 'and is told so' err 'not a regular file'
+
 # --- stopping
 { gen j 3; echo bad; gen j2 1; } >in
 ok '--strict: status 1' status 1 bt-push --strict --ledger l.j in

@@ -216,10 +216,25 @@ for_each(struct ledger *l, bool steady, each_line *fn, void *arg)
 	return result;
 }
 
+static bool
+read_intent(struct span line, struct intent *in)
+{
+	struct span id, at;
+
+	if (!JSON_MEMBER(line, "intent", &id) || id.len != UUID_SIZE + 1 || !JSON_MEMBER(line, "at", &at) ||
+	    !json_is_string(at) || !JSON_MEMBER(line, "rows", &in->rows) || in->rows.p[0] != '[' ||
+	    !JSON_MEMBER(line, "records", &in->records) || in->records.p[0] != '[')
+		return false;
+	memcpy(in->id, id.p + 1, UUID_SIZE - 1);
+	in->id[UUID_SIZE - 1] = '\0';
+	return when_parse(at.p + 1, at.len - 2, &in->at_ms, NULL);
+}
+
 static int
 load_line(struct ledger *l, void *arg, const struct record *r)
 {
 	const struct member *m;
+	struct intent in;
 
 	(void)arg;
 	switch (kind_of(r->scan, l->key)) {
@@ -234,6 +249,8 @@ load_line(struct ledger *l, void *arg, const struct record *r)
 			l->receipts++;
 		return 0;
 	case LINE_INTENT:
+		if (!read_intent(r->text, &in))
+			break;		/* what became of it cannot be found out */
 		/* Only the last can be unsettled: each is settled before the next is written. */
 		l->dirty = true;
 		buf_clear(&l->line);
@@ -281,12 +298,16 @@ ledger_open(struct ledger *l, const char *path, const char *key)
 {
 	enum ledger_status st;
 	struct buf why;
+	struct stat sb;
 
 	*l = (struct ledger){ .path = path, .key = key, .seed = keyseed_random() };
 	if ((l->fd = file_lock(path, 0600, true)) == -1)
 		return failed(l);
 	keyset_init(&l->keys, 0);
-	if (complete_tail(l) == 0 && for_each(l, false, load_line, NULL) == 0)
+	errno = 0;
+	if (fstat(l->fd, &sb) == 0 && !S_ISREG(sb.st_mode))
+		buf_addf(&l->error, "%s: not a regular file", l->path);
+	else if (complete_tail(l) == 0 && for_each(l, false, load_line, NULL) == 0)
 		return LEDGER_OK;
 	st = failed(l);
 	why = l->error;
@@ -312,20 +333,6 @@ ledger_bind(struct ledger *l, const char *table)
 	if (append(l, line, strlen(line)) == -1 || file_sync_dir(l->path) == -1)
 		return failed(l);
 	return LEDGER_OK;
-}
-
-static bool
-read_intent(struct span line, struct intent *in)
-{
-	struct span id, at;
-
-	if (!JSON_MEMBER(line, "intent", &id) || id.len != UUID_SIZE + 1 || !JSON_MEMBER(line, "at", &at) ||
-	    !json_is_string(at) || !JSON_MEMBER(line, "rows", &in->rows) || in->rows.p[0] != '[' ||
-	    !JSON_MEMBER(line, "records", &in->records) || in->records.p[0] != '[')
-		return false;
-	memcpy(in->id, id.p + 1, UUID_SIZE - 1);
-	in->id[UUID_SIZE - 1] = '\0';
-	return when_parse(at.p + 1, at.len - 2, &in->at_ms, NULL);
 }
 
 bool
