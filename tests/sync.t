@@ -469,6 +469,22 @@ ok 'and the one after it' status 0 "$sync"
 like 'has nothing to push' "$err" ' pushed=0 '
 unset SYNC_PASS
 
+# ---- surroundings that mislead ----
+
+if [ -c /dev/full ]; then
+	ok 'a log that is full does not make a good sync fail' sh -c '"$0" 2>/dev/full' "$sync"
+fi
+here=$PWD
+mkdir -p "$T/elsewhere/${here##*/}"
+ok 'CDPATH does not lead elsewhere' env CDPATH="$T/elsewhere" sh -c 'cd .. && "$0" -q --dir "$1"' "$sync" "${here##*/}"
+ok 'really not' test ! -e "$T/elsewhere/${here##*/}/state.json"
+ok 'an empty --dir is misuse' status 2 "$sync" --dir ''
+mkdir "$T/nomv"
+printf '#!/bin/sh\nexit 1\n' >"$T/nomv/mv"; chmod +x "$T/nomv/mv"
+ok 'a state that cannot be moved: status 3' env PATH="$T/nomv:$PATH" sh -c '"$0" 2>err; [ $? = 3 ]' "$sync"
+ln -s "$sync" "$T/link.sh"
+ok 'called by a symbolic link it finds its tools' status 0 "$T/link.sh"
+
 # ---- real runs ----
 
 real=$top/../shared/data
