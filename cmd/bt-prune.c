@@ -339,12 +339,12 @@ main(int argc, char *argv[])
 	progress_start((enum progress_when)opts.progress, "records");
 	p.cutoff = when_now() - retention();
 
-	if (!bitable_init(&p.table, &opts.table, &opts.http))
-		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	if (access(opts.ledger, F_OK) == -1 && errno == ENOENT) {
 		note("%s: there is no such ledger: nothing to prune", opts.ledger);
 		return ST_OK;
 	}
+	if (!bitable_init(&p.table, &opts.table, &opts.http))
+		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
 	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
