@@ -222,7 +222,10 @@ learn(struct push *p, struct row *row, size_t n)
 			keymap_put(&p->known, key_text(p, key), p->ids[i]);
 }
 
-/* A retry met its own first try, and the service cannot tell.  The table can. */
+/*
+ * A retry met its own first try, and the service cannot tell what came of it.  It knows the key, so that try
+ * is no longer under way: the table can tell.
+ */
 static void
 ask_table(struct push *p, struct intent *in, struct row *row, size_t n)
 {

@@ -245,8 +245,8 @@ load_line(struct ledger *l, void *arg, const struct record *r)
 		return 0;
 	case LINE_RECEIPT:
 		m = scan_find(r->scan, l->key, strlen(l->key));
-		if (is_key(m->val) && ledger_claim(l, m->val))
-			l->receipts++;
+		if (is_key(m->val))
+			(void)ledger_claim(l, m->val);
 		return 0;
 	case LINE_INTENT:
 		if (!read_intent(r->text, &in))

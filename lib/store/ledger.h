@@ -33,7 +33,6 @@ struct ledger {
 	uint64_t table;		/* the hash in it */
 	struct keyset keys;
 	struct keyseed seed;
-	uint64_t receipts;
 	struct buf line;	/* of the unsettled intent, or scratch */
 	struct buf scratch;
 	struct buf error;	/* without LEDGER_OK: one line, with the path */
