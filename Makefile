@@ -35,11 +35,11 @@ BINS  = $(TOOLS:%=$(B)/%)
 WORKFLOWS = scripts/sync.sh
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
-PKGS = libcurl zlib
+PKGS = libcurl zlib libcrypto
 ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)	# as needed: dedup starts without libcurl
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm -ldl
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) -ldeflate -lm -ldl
 
 FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30

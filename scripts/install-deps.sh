@@ -48,6 +48,8 @@ need_build() {
 	header_from jq.h libjq-dev		# jq 1.6 has no .pc file
 	library_from libcurl libcurl4-openssl-dev
 	library_from zlib zlib1g-dev
+	library_from libcrypto libssl-dev
+	header_from libdeflate.h libdeflate-dev
 }
 
 need_test() {

@@ -1,0 +1,48 @@
+/*
+ * append.h - append lines to files of a tree: whole ones, all or none, by any number of processes at once.
+ *
+ * The files of a batch are locked in the order of their paths (so two writers cannot wait for each other), then each is
+ * written by one writev(2).  When one fails (a full disk), all are cut back to what they were.  Before that,
+ * a torn last line that a crash left gets its newline: complete JSON becomes the record that it is, the rest
+ * stands alone, never glued to what follows, and readers tell it.
+ *
+ * A kill in mid-batch can leave a part of it; none of it was acknowledged then.
+ */
+#ifndef RECORDER_APPEND_H
+#define RECORDER_APPEND_H
+
+#include "recorder/tree.h"
+
+#define APPEND_FILES 64		/* most files in a batch: they are open together */
+
+struct append_run {
+	size_t	 at, len;	/* in text */
+};
+
+struct append_file {
+	char	*path;		/* owned */
+	struct append_run *run;	/* owned */
+	size_t	 n, cap;
+	int	 fd;
+	uint64_t was;		/* bytes in it before */
+	bool	 created;
+};
+
+struct append {
+	const struct tree *tree;	/* borrowed */
+	struct buf text;	/* the batch's lines, each with its newline, in order */
+	struct append_file *file;	/* owned */
+	size_t	 n, cap;
+	const char *failed;	/* after an error: the path that it is about */
+	uint64_t repaired;	/* torn lines that got their newline */
+};
+
+void	append_init(struct append *a, const struct tree *tree);
+/* The last len bytes of text, one line, go to this path too.  False, and nothing was done: the batch has APPEND_FILES already. */
+bool	append_to(struct append *a, const char *path, size_t len);
+/* Write the batch; with sync it is on disk (files and new folders) on return.  The batch is kept.  Returns 0, or -1 with errno; EINTR: a signal. */
+int	append_write(struct append *a, bool sync) __attribute__((warn_unused_result));
+void	append_clear(struct append *a);
+void	append_free(struct append *a);
+
+#endif
