@@ -174,6 +174,46 @@ when_format(int64_t ms, char out[WHEN_SIZE])
 	return out;
 }
 
+int64_t
+when_local(int64_t ms)
+{
+	int64_t rest = ((ms % SECOND) + SECOND) % SECOND;
+	time_t t = (time_t)((ms - rest) / SECOND);
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	tm.tm_isdst = -1;
+	return (int64_t)mktime(&tm) * SECOND + rest;
+}
+
+int64_t
+when_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+const char *
+when_format_local(int64_t us, char out[WHEN_SIZE])
+{
+	time_t t = (time_t)(us / 1000000);
+	struct tm tm;
+	size_t n;
+	long off;
+
+	localtime_r(&t, &tm);
+	off = tm.tm_gmtoff / 60;
+	n = strftime(out, WHEN_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	n += (size_t)snprintf(out + n, WHEN_SIZE - n, ".%06d", (int)(us % 1000000));
+	if (off == 0)
+		snprintf(out + n, WHEN_SIZE - n, "Z");
+	else
+		snprintf(out + n, WHEN_SIZE - n, "%c%02ld:%02ld", off < 0 ? '-' : '+', labs(off) / 60, labs(off) % 60);
+	return out;
+}
+
 bool
 when_parse_duration(const char *s, int64_t *ms)
 {

@@ -16,8 +16,6 @@
 #include "ndjson/reader.h"
 #include "ndjson/reject.h"
 
-#define MOST_JOBS 4
-
 struct bad_line {
 	size_t	 at, len;	/* in the block */
 	uint64_t line;		/* counted from the block's first, 0-based */
@@ -210,13 +208,10 @@ static int
 choose_jobs(const struct filter_opts *o, int fd)
 {
 	struct stat st;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (o->jobs != 0)
-		return (int)o->jobs;
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || cpus < 1)
+	if (o->jobs == 0 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)))
 		return 1;
-	return cpus < MOST_JOBS ? (int)cpus : MOST_JOBS;
+	return opt_jobs(o->jobs);
 }
 
 static int

@@ -23,6 +23,12 @@ reader_init(struct reader *r, int fd, size_t max_line)
 }
 
 void
+reader_init_source(struct reader *r, ssize_t (*source)(void *, void *, size_t), void *ctx, size_t max_line)
+{
+	*r = (struct reader){ .fd = -1, .source = source, .ctx = ctx, .max_line = max_line, .timeout_ms = -1 };
+}
+
+void
 reader_free(struct reader *r)
 {
 	buf_free(&r->carry);
@@ -51,6 +57,14 @@ drop_bom(struct reader *r, struct buf *b)
 		return false;
 	memmove(b->p, b->p + 3, b->len -= 3);
 	return true;
+}
+
+static ssize_t
+get(struct reader *r, void *p, size_t len)
+{
+	if (r->source != NULL)
+		return r->source(r->ctx, p, len);
+	return (r->steady ? io_read_file : io_read)(r->fd, p, len);
 }
 
 /* What b holds from the byte seen on is new: can something be given out? */
@@ -97,7 +111,7 @@ reader_next(struct reader *r, struct buf *b)
 				return w == 0 ? READ_IDLE : READ_ERROR;
 			}
 		}
-		n = (r->steady ? io_read_file : io_read)(r->fd, b->p + b->len, room);
+		n = get(r, b->p + b->len, room);
 		if (n == -1)
 			return READ_ERROR;
 		r->bytes += (uint64_t)n;

@@ -11,11 +11,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
 struct reader {
 	int	 fd;		/* borrowed */
+	/* Where it is set it is read instead of fd: as read(2), -1 with errno. */
+	ssize_t	(*source)(void *ctx, void *p, size_t len);
+	void	*ctx;
 	size_t	 max_line;	/* bytes, without the newline */
 	uint64_t bytes;		/* read so far */
 	uint64_t total;		/* size of a regular file; 0: unknown */
@@ -30,10 +34,11 @@ enum read_status {
 	READ_LONG,	/* a piece of a line that is too long; the last one ends with its newline */
 	READ_IDLE,	/* nothing came for timeout_ms */
 	READ_END,
-	READ_ERROR,	/* errno; EINTR: a signal asks to stop (base/sig.h) */
+	READ_ERROR,	/* errno; EINTR: a signal asks to stop (base/sig.h); reading on loses the line it stood in */
 };
 
 void	reader_init(struct reader *r, int fd, size_t max_line);
+void	reader_init_source(struct reader *r, ssize_t (*source)(void *, void *, size_t), void *ctx, size_t max_line);
 /* Read the next block into b, whose memory is reused. */
 enum read_status reader_next(struct reader *r, struct buf *b);
 void	reader_free(struct reader *r);

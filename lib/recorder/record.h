@@ -18,7 +18,7 @@
 
 enum rec_stage { STAGE_STARTED, STAGE_COMPLETED, STAGE_FINALIZED };
 
-/* Spans are JSON values in the record's text; p is NULL where the member is absent, null or "". */
+/* Spans are JSON values in the record's text; p is NULL where the member is absent, null or "" ("" is a session_id, though). */
 struct rec {
 	struct span id, timestamp, session, message_id, error, prompt, response_time;
 	struct span role, step, round;
@@ -31,8 +31,8 @@ struct rec {
 };
 
 /*
- * Read a scanned record.  Returns NULL, or why it is none (static text): an id, session_id or timestamp that
- * is there but is not what it must be.  scratch is used and left changed.
+ * Read a scanned record.  Returns NULL, or what is wrong with it (static text): an id, session_id or timestamp that is there but is
+ * not what it must be; it then counts as absent.  scratch is used and left changed.
  */
 const char *rec_read(struct rec *r, const struct scan *scan, struct buf *scratch);
 

@@ -10,8 +10,8 @@
  * A line without a timestamp keeps its place behind the line before it.  Lines that cannot be read, and damaged gzip data, are told
  * with file and line, and the rest is read.
  *
- * Memory: 96 bytes a line and the text of two days, of which what exceeds WALK_TEXT bytes
- * goes to a file without a name in TMPDIR (/tmp).
+ * Memory: some 130 bytes for each line of two days, and their text, of which what exceeds WALK_TEXT bytes
+ * goes to files without a name in TMPDIR (/tmp).
  */
 #ifndef RECORDER_WALK_H
 #define RECORDER_WALK_H
@@ -19,7 +19,9 @@
 #include "recorder/record.h"
 #include "recorder/tree.h"
 
-#define WALK_TEXT (64u << 20)
+#define WALK_TEXT	(64u << 20)
+#define WALK_LINE	(64u << 20)	/* default of max_line */
+#define WALK_TELL	20		/* bad lines of one file that are told */
 
 /* What is kept of a line beside its text. */
 struct walk_line {
@@ -33,7 +35,7 @@ struct walk_line {
 struct walk_record {
 	const char *day;	/* of the first line */
 	const struct walk_line *const *line;	/* in the order of time */
-	const struct span *text;	/* of each line, without its newline, which follows it in memory; NULL without texts */
+	const struct span *text;	/* of each line, from { to }, readable and padded behind it as json/scan.h wants; NULL without texts */
 	size_t	 n;		/* 1 unless folded */
 };
 
@@ -45,16 +47,20 @@ struct walk {
 	bool	 fold;
 	bool	 texts;		/* keep the lines' text */
 	int	 jobs;		/* threads, at least 1 */
+	size_t	 max_line;	/* bytes; 0: WALK_LINE */
 	void	*ctx;
 	/* Called for each record, in order, valid until it returns; false ends the walk. */
 	bool	(*record)(void *ctx, const struct walk_record *r);
-	/* A line (column 0: all of it; line 0: the file) could not be read; path is below the tree. */
+	/* A line (column 0: all of it; line 0: the file) could not be read; path is below the tree.  Only the first WALK_TELL of a file come here. */
 	void	(*bad)(void *ctx, const char *path, uint64_t line, size_t column, const char *reason);
+	/* Told of each live file in the range before its lines are given: they are those up to size.  fd is borrowed.  NULL: not wanted. */
+	void	(*live)(void *ctx, const char *path, int fd, uint64_t size);
 
 	uint64_t lines, bytes;	/* read; bytes after decompression */
+	uint64_t unreadable;	/* lines that could not be read */
 };
 
-/* Returns 0, or -1 with errno and *path (new, or NULL: the tree's temporary file) what it is about; EINTR: a signal. */
+/* Returns 0, or -1 with errno and *path (new) what it is about; EINTR: a signal asks to stop. */
 int	walk_run(struct walk *w, char **path) __attribute__((warn_unused_result));
 
 #endif

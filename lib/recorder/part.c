@@ -1,0 +1,299 @@
+#include "recorder/part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "json/splice.h"
+#include "ndjson/line.h"
+#include "store/gzip.h"
+
+/* Where a part's bytes come from. */
+struct source {
+	int	 fd;
+	uint64_t left;		/* of a live file */
+	struct gunzip *gz;	/* NULL: plain */
+};
+
+static ssize_t
+source_read(void *ctx, void *p, size_t len)
+{
+	struct source *s = ctx;
+	ssize_t n;
+
+	if (s->gz != NULL)
+		return gunzip_read(s->gz, p, len);
+	if (len > s->left)
+		len = (size_t)s->left;
+	n = io_read_file(s->fd, p, len);
+	if (n > 0)
+		s->left -= (uint64_t)n;
+	return n;
+}
+
+/*
+ * A rotated part may be compressed between the list and now, and is gone when it expired meanwhile: then there is nothing to read.
+ * Returns 0, or -1 with errno.
+ */
+static int
+source_open(struct source *s, struct part *p, const struct tree *tree)
+{
+	*s = (struct source){ .fd = p->fd, .left = UINT64_MAX };
+	if (p->fd != -1) {
+		s->left = p->size;
+		return 0;
+	}
+	s->fd = tree_open_file(tree, p->path);
+	if (s->fd == -1 && errno == ENOENT && !p->name.gz) {
+		struct buf path = { 0 };
+
+		p->name.gz = true;
+		tree_part_path(&p->name, &path);
+		free(p->path);
+		p->path = mem_dup(path.p, path.len);
+		buf_free(&path);
+		s->fd = tree_open_file(tree, p->path);
+	}
+	if (s->fd == -1)
+		return errno == ENOENT ? (s->left = 0, 0) : -1;
+	io_tune(s->fd);
+	if (p->name.gz)
+		s->gz = gunzip_new(s->fd);
+	p->fd = s->fd;
+	return 0;
+}
+
+static void
+add_bad(struct part *p, size_t column, const char *reason)
+{
+	p->unreadable++;
+	if (p->n_bad == WALK_TELL)
+		return;
+	if (p->bad == NULL)
+		p->bad = mem_zero(WALK_TELL, sizeof *p->bad);
+	p->bad[p->n_bad++] = (struct bad_line){ p->lines, column, mem_dup(reason, strlen(reason)) };
+}
+
+static int
+temp_file(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	if (dir == NULL || *dir == '\0')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if ((size_t)snprintf(path, sizeof path, "%s/llmutils.XXXXXX", dir) >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if ((fd = mkostemp(path, O_CLOEXEC)) != -1)
+		unlink(path);
+	return fd;
+}
+
+static int
+put_at(int fd, const char *p, size_t len, uint64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)at);
+
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			p += n, len -= (size_t)n, at += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Keep the block as the next one; it is taken where it stays in memory, and can be used anew where not.  Returns 0, or -1 with errno. */
+static int
+keep_block(struct text *t, struct buf *block, struct part_shared *s)
+{
+	t->block = mem_grow(t->block, &t->cap, t->n + 1, sizeof *t->block);
+	t->start = mem_grow(t->start, &t->start_cap, t->n + 2, sizeof *t->start);
+	if (t->n == 0)
+		t->start[0] = 0;
+	t->start[t->n + 1] = t->start[t->n] + block->len;
+	t->block[t->n] = (struct buf){ 0 };
+	if (atomic_load(&s->used) + block->cap <= WALK_TEXT) {
+		atomic_fetch_add(&s->used, block->cap);
+		t->block[t->n++] = *block;
+		*block = (struct buf){ 0 };
+		return 0;
+	}
+	if (t->fd == -1 && (t->fd = temp_file()) == -1)
+		return -1;
+	return put_at(t->fd, block->p, block->len, t->start[t->n++]);
+}
+
+/* What a record's line tells, for the walk. */
+static void
+take(struct part *p, struct part_shared *s, const struct scan *scan, struct span text, uint64_t at, struct buf *scratch)
+{
+	struct entry *e;
+	struct rec r;
+
+	(void)rec_read(&r, scan, scratch);	/* what is odd here is the reader's to judge */
+	p->v = mem_grow(p->v, &p->cap, p->n + 1, sizeof *p->v);
+	e = &p->v[p->n++];
+	*e = (struct entry){
+		.line = { .us = r.us, .response_ms = -1, .stage = r.stage, .staged = r.staged, .success = r.success, .failed = r.failed },
+		.part = p, .at = at, .len = (uint32_t)text.len, .reached = r.stage,
+	};
+	if (r.timestamp.p == NULL)
+		e->line.us = p->n == 1 ? INT64_MIN : e[-1].line.us;
+	if (r.response_time.p != NULL)
+		e->line.response_ms = strtof(r.response_time.p, NULL);
+	if (r.session.p != NULL)
+		e->line.session = fingerprint_text(s->seed, rec_session_text(&r, scratch)).a | 1;
+	if (s->walk->fold) {
+		e->id = rec_key(&r, s->seed, scratch);
+		if (r.staged)
+			e->call = rec_call(&r, s->seed, scratch);
+	}
+}
+
+static void
+take_block(struct part *p, struct part_shared *s, struct scan *scan, const struct buf *b, uint64_t start, struct buf *scratch)
+{
+	const char *end = b->p + b->len;
+	bool utf8_ok = scan_utf8(b->p, b->len) == NULL;
+	struct span line;
+
+	for (const char *q = b->p; q < end; q = line.p + line.len) {
+		const char *at, *reason;
+
+		p->lines++;
+		if (line_is_empty(q)) {
+			line = (struct span){ q, (size_t)((const char *)memchr(q, '\n', (size_t)(end - q)) + 1 - q) };
+			continue;
+		}
+		reason = line_check(scan, q, end, utf8_ok, SIZE_MAX, &line, &at);
+		if (reason != NULL) {
+			add_bad(p, at == NULL ? 0 : (size_t)(at - q) + 1, reason);
+		} else {
+			struct span text = splice_text(q, line.p + line.len - 1);
+
+			take(p, s, scan, text, start + (uint64_t)(text.p - b->p), scratch);
+		}
+	}
+}
+
+static void
+read_lines(struct part *p, struct part_shared *s, struct source *src)
+{
+	struct reader r;
+	struct scan scan = { 0 };
+	struct buf block = { 0 }, scratch = { 0 };
+	bool in_long = false;
+
+	reader_init_source(&r, source_read, src, s->walk->max_line != 0 ? s->walk->max_line : WALK_LINE);
+	while (!atomic_load(&s->stop)) {
+		enum read_status st = reader_next(&r, &block);
+
+		if (st == READ_LINES) {
+			uint64_t start = p->text.n == 0 ? 0 : p->text.start[p->text.n];
+
+			take_block(p, s, &scan, &block, start, &scratch);
+			if (s->walk->texts && keep_block(&p->text, &block, s) == -1) {
+				p->error = errno;
+				break;
+			}
+		} else if (st == READ_LONG) {
+			p->lines += !in_long;
+			if (!in_long)
+				add_bad(p, 0, LINE_TOO_LONG);
+			in_long = block.p[block.len - 1] != '\n';
+		} else if (st == READ_ERROR && errno == EBADMSG && src->gz != NULL) {
+			p->lines++;	/* the one that is cut there */
+			add_bad(p, 0, gunzip_error(src->gz));
+		} else {
+			if (st == READ_ERROR)
+				add_bad(p, 0, strerror(errno));
+			break;
+		}
+	}
+	p->bytes = r.bytes;
+	reader_free(&r);
+	scan_free(&scan);
+	buf_free(&block);
+	buf_free(&scratch);
+}
+
+void
+part_read(struct part *p, struct part_shared *s)
+{
+	struct source src;
+
+	if (source_open(&src, p, s->walk->tree) == -1) {
+		add_bad(p, 0, strerror(errno));
+		return;
+	}
+	if (src.left != 0)
+		read_lines(p, s, &src);
+	if (src.gz != NULL)
+		gunzip_free(src.gz);
+}
+
+const char *
+part_text(const struct entry *e, struct buf *scratch)
+{
+	const struct text *t = &e->part->text;
+	size_t low = 0, high = t->n;
+	char *to;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->start[mid] <= e->at)
+			low = mid;
+		else
+			high = mid;
+	}
+	if (t->block[low].p != NULL)
+		return t->block[low].p + (e->at - t->start[low]);
+	buf_clear(scratch);
+	to = buf_reserve(scratch, e->len);
+	for (uint64_t at = e->at; scratch->len < e->len;) {
+		ssize_t n = pread(t->fd, to + scratch->len, e->len - scratch->len, (off_t)at);
+
+		if (n == 0)
+			errno = EIO;
+		if (n == 0 || (n == -1 && errno != EINTR))
+			return NULL;
+		if (n > 0)
+			scratch->len += (size_t)n, at += (uint64_t)n;
+	}
+	buf_pad(scratch);
+	return scratch->p;
+}
+
+void
+part_free(struct part *p, struct part_shared *s)
+{
+	for (size_t i = 0; i < p->text.n; i++) {
+		if (p->text.block[i].p != NULL)
+			atomic_fetch_sub(&s->used, p->text.block[i].cap);
+		buf_free(&p->text.block[i]);
+	}
+	if (p->text.fd != -1)
+		close(p->text.fd);
+	for (size_t i = 0; i < p->n_bad; i++)
+		free(p->bad[i].reason);
+	if (p->fd != -1)
+		close(p->fd);
+	free(p->text.block);
+	free(p->text.start);
+	free(p->bad);
+	free(p->v);
+	free(p->path);
+}

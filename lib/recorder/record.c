@@ -1,0 +1,208 @@
+#include "recorder/record.h"
+
+#include <string.h>
+
+#include "base/when.h"
+#include "json/str.h"
+
+static bool
+is_empty(struct span v)
+{
+	return json_is_null(v) || (json_is_string(v) && v.len == 2);
+}
+
+/* Is key this name?  Most keys have no escapes, and most names differ in length. */
+static bool
+is_name(struct span key, const char *name, size_t len)
+{
+	return key.len == len ? memcmp(key.p, name, len) == 0 : key.len > len && json_spells(key, name, len);
+}
+
+static bool
+is_true(struct span v)
+{
+	return v.len == 4 && v.p[0] == 't';
+}
+
+static bool
+is_false(struct span v)
+{
+	return v.len == 5 && v.p[0] == 'f';
+}
+
+/* The members that we look at; the last of a name counts. */
+enum { ID, TIMESTAMP, SESSION, MESSAGE, SUCCESS, ERROR, PROMPT, ROLE, STEP, ROUND, METADATA, METRICS, FINALIZED, N_NAMES };
+
+#define NAME(s) { s, sizeof s - 1 }
+static const struct span names[N_NAMES] = {
+	[ID] = NAME("id"), [TIMESTAMP] = NAME("timestamp"), [SESSION] = NAME("session_id"), [MESSAGE] = NAME("message_id"),
+	[SUCCESS] = NAME("success"), [ERROR] = NAME("error_message"), [PROMPT] = NAME("prompt"), [ROLE] = NAME("role_name"),
+	[STEP] = NAME("step_id"), [ROUND] = NAME("round_index"), [METADATA] = NAME("metadata"),
+	[METRICS] = NAME("performance_metrics"), [FINALIZED] = NAME("finalized"),
+};
+
+static void
+pick(const struct scan *scan, struct span v[N_NAMES])
+{
+	memset(v, 0, N_NAMES * sizeof *v);
+	for (size_t i = 0; i < scan->n; i++)
+		for (size_t k = 0; k < N_NAMES; k++)
+			if (is_name(scan->m[i].key, names[k].p, names[k].len))
+				v[k] = scan->m[i].val;
+	for (size_t k = 0; k < N_NAMES; k++)
+		if (v[k].p != NULL && (json_is_null(v[k]) || (k != SESSION && is_empty(v[k]))))
+			v[k] = (struct span){ NULL, 0 };
+}
+
+static void
+read_stage(struct rec *r, const struct span v[N_NAMES])
+{
+	struct span stage, done;
+	bool finalized = v[FINALIZED].p != NULL && is_true(v[FINALIZED]);
+
+	r->stage = STAGE_COMPLETED;
+	if (v[METADATA].p != NULL) {
+		if (JSON_MEMBER(v[METADATA], "stage", &stage) && json_is_string(stage)) {
+			struct span s = json_inside(stage);
+
+			r->staged = true;
+			if (JSON_SPELLS(s, "started"))
+				r->stage = STAGE_STARTED;
+			else if (JSON_SPELLS(s, "finalized"))
+				r->stage = STAGE_FINALIZED;
+			else
+				r->staged = JSON_SPELLS(s, "completed");
+		}
+		finalized |= JSON_MEMBER(v[METADATA], "finalized", &done) && is_true(done);
+	}
+	if (finalized) {
+		r->stage = STAGE_FINALIZED;
+		r->staged = true;
+	}
+}
+
+/* The digits of a fraction behind the milliseconds. */
+static int64_t
+micros(struct span text)
+{
+	const char *p = text.len > 19 && (text.p[19] == '.' || text.p[19] == ',') ? text.p + 20 : NULL;
+	const char *end = text.p + text.len;
+	int64_t us = 0;
+
+	for (int i = 0, scale = 100000; p != NULL && p < end && *p >= '0' && *p <= '9' && i < 6; i++, p++, scale /= 10)
+		if (i >= 3)
+			us += (*p - '0') * scale;
+	return us;
+}
+
+static bool
+read_time(struct rec *r, struct buf *scratch)
+{
+	struct span text;
+	int64_t ms;
+	bool zoned;
+
+	if (!json_is_string(r->timestamp))
+		return false;
+	text = json_inside(r->timestamp);
+	if (memchr(text.p, '\\', text.len) != NULL) {
+		buf_clear(scratch);
+		json_decode(text, scratch);
+		text = (struct span){ scratch->p, scratch->len };
+	}
+	if (!when_parse(text.p, text.len, &ms, &zoned))
+		return false;
+	r->us = (zoned ? ms : when_local(ms)) * 1000 + micros(text);
+	memcpy(r->day, text.p, sizeof r->day - 1);
+	return true;
+}
+
+static bool
+is_number(struct span v)
+{
+	return *v.p == '-' || (*v.p >= '0' && *v.p <= '9');
+}
+
+static bool
+is_scalar(struct span v)
+{
+	return json_is_string(v) || is_number(v);
+}
+
+/* A member that is not as it should be counts as absent.  False: it was dropped. */
+static bool
+drop_unless(struct span *v, bool good)
+{
+	if (v->p == NULL || good)
+		return true;
+	*v = (struct span){ NULL, 0 };
+	return false;
+}
+
+const char *
+rec_read(struct rec *r, const struct scan *scan, struct buf *scratch)
+{
+	const char *wrong = NULL;
+	struct span v[N_NAMES];
+
+	pick(scan, v);
+	*r = (struct rec){
+		.id = v[ID], .timestamp = v[TIMESTAMP], .session = v[SESSION], .message_id = v[MESSAGE], .error = v[ERROR],
+		.prompt = v[PROMPT], .role = v[ROLE], .step = v[STEP], .round = v[ROUND],
+	};
+	if (!drop_unless(&r->id, r->id.p != NULL && is_scalar(r->id)))
+		wrong = "id is neither a string nor a number";
+	if (!drop_unless(&r->session, r->session.p != NULL && is_scalar(r->session)))
+		wrong = "session_id is neither a string nor a number";
+	if (!drop_unless(&r->timestamp, r->timestamp.p != NULL && read_time(r, scratch)))
+		wrong = "timestamp is not a time, such as \"2025-12-07T12:24:08.275173\"";
+	read_stage(r, v);
+	if (v[METRICS].p == NULL || !JSON_MEMBER(v[METRICS], "response_time_ms", &r->response_time) ||
+	    !is_number(r->response_time))
+		r->response_time = (struct span){ NULL, 0 };
+	r->success = v[SUCCESS].p != NULL && is_true(v[SUCCESS]);
+	r->failed = r->error.p != NULL || (r->stage != STAGE_STARTED && v[SUCCESS].p != NULL && is_false(v[SUCCESS]));
+	return wrong;
+}
+
+struct span
+rec_session_text(const struct rec *r, struct buf *scratch)
+{
+	struct span s;
+
+	if (!json_is_string(r->session))
+		return r->session;
+	s = json_inside(r->session);
+	if (memchr(s.p, '\\', s.len) == NULL)
+		return s;
+	buf_clear(scratch);
+	json_decode(s, scratch);
+	return (struct span){ scratch->p, scratch->len };
+}
+
+struct fingerprint
+rec_key(const struct rec *r, struct keyseed seed, struct buf *scratch)
+{
+	struct keyhash h;
+
+	if (r->id.p == NULL)
+		return (struct fingerprint){ 0, 0 };
+	keyhash_init(&h, seed);
+	keyhash_add(&h, r->id, scratch);
+	return keyhash_end(&h);
+}
+
+struct fingerprint
+rec_call(const struct rec *r, struct keyseed seed, struct buf *scratch)
+{
+	const struct span part[] = { r->session, r->role, r->step, r->round, r->prompt };
+	static const struct span nothing = { "null", 4 };
+	struct keyhash h;
+
+	if (r->prompt.p == NULL)
+		return (struct fingerprint){ 0, 0 };
+	keyhash_init(&h, seed);
+	for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+		keyhash_add(&h, part[i].p == NULL ? nothing : part[i], scratch);
+	return keyhash_end(&h);
+}
