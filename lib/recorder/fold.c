@@ -95,13 +95,20 @@ push(struct fold_call *c, struct entry *record)
 	*top = record;
 }
 
-/* The newest record that waits for this stage, taken off; NULL: none. */
+/* When the record was written to last. */
+static int64_t
+touched(const struct entry *record)
+{
+	return (record->last != NULL ? record->last : record)->line.us;
+}
+
+/* The record that waits for this stage, of several the one that was written to last, taken off; NULL: none. */
 static struct entry *
 pop(struct fold_call *c, enum rec_stage stage)
 {
 	struct entry **top = &c->started, *record;
 
-	if (stage == STAGE_FINALIZED && c->completed != NULL && (*top == NULL || c->completed->line.us >= (*top)->line.us))
+	if (stage == STAGE_FINALIZED && c->completed != NULL && (*top == NULL || touched(c->completed) >= touched(*top)))
 		top = &c->completed;
 	if ((record = *top) != NULL)
 		*top = record->below;

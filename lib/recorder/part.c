@@ -124,7 +124,7 @@ keep_block(struct text *t, struct buf *block, struct part_shared *s)
 		t->start[0] = 0;
 	t->start[t->n + 1] = t->start[t->n] + block->len;
 	t->block[t->n] = (struct buf){ 0 };
-	if (atomic_load(&s->used) + block->cap <= WALK_TEXT) {
+	if (atomic_load(&s->used) + block->cap <= (s->walk->max_text != 0 ? s->walk->max_text : WALK_TEXT)) {
 		atomic_fetch_add(&s->used, block->cap);
 		t->block[t->n++] = *block;
 		*block = (struct buf){ 0 };
@@ -162,6 +162,12 @@ take(struct part *p, struct part_shared *s, const struct scan *scan, struct span
 	}
 }
 
+static size_t
+max_line(const struct part_shared *s)
+{
+	return s->walk->max_line != 0 ? s->walk->max_line : WALK_LINE;
+}
+
 static void
 take_block(struct part *p, struct part_shared *s, struct scan *scan, const struct buf *b, uint64_t start, struct buf *scratch)
 {
@@ -177,7 +183,7 @@ take_block(struct part *p, struct part_shared *s, struct scan *scan, const struc
 			line = (struct span){ q, (size_t)((const char *)memchr(q, '\n', (size_t)(end - q)) + 1 - q) };
 			continue;
 		}
-		reason = line_check(scan, q, end, utf8_ok, SIZE_MAX, &line, &at);
+		reason = line_check(scan, q, end, utf8_ok, max_line(s), &line, &at);
 		if (reason != NULL) {
 			add_bad(p, at == NULL ? 0 : (size_t)(at - q) + 1, reason);
 		} else {
@@ -196,7 +202,7 @@ read_lines(struct part *p, struct part_shared *s, struct source *src)
 	struct buf block = { 0 }, scratch = { 0 };
 	bool in_long = false;
 
-	reader_init_source(&r, source_read, src, s->walk->max_line != 0 ? s->walk->max_line : WALK_LINE);
+	reader_init_source(&r, source_read, src, max_line(s));
 	while (!atomic_load(&s->stop)) {
 		enum read_status st = reader_next(&r, &block);
 

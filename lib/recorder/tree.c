@@ -594,29 +594,35 @@ whole_lines(int fd, uint64_t size)
  * one must not stop readers: after a while the whole lines will do.
  */
 int
-tree_open_live(const struct tree *t, const char *path, uint64_t *size)
+tree_live_size(int fd, uint64_t *size)
 {
-	int fd = tree_open_file(t, path);
 	int64_t give_up = when_mono() + LOCK_PATIENCE;
 	bool locked;
 	struct stat st;
 
-	if (fd == -1)
-		return -1;
 	while (!(locked = flock(fd, LOCK_SH | LOCK_NB) == 0) && errno == EWOULDBLOCK && when_mono() < give_up)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	if (fstat(fd, &st) == -1) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
+	if (fstat(fd, &st) == -1)
 		return -1;
-	}
 	*size = (uint64_t)st.st_size;
 	if (locked)
 		flock(fd, LOCK_UN);
 	else
 		*size = whole_lines(fd, *size);
+	return 0;
+}
+
+int
+tree_open_live(const struct tree *t, const char *path, uint64_t *size)
+{
+	int fd = tree_open_file(t, path);
+
+	if (fd != -1 && tree_live_size(fd, size) == -1) {
+		int saved = errno;
+
+		close(fd);
+		return errno = saved, -1;
+	}
 	return fd;
 }
 

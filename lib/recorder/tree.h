@@ -104,6 +104,8 @@ int	tree_open_file(const struct tree *t, const char *path) __attribute__((warn_u
  * writer is in the middle of one.  Returns the fd, or -1 with errno.
  */
 int	tree_open_live(const struct tree *t, const char *path, uint64_t *size) __attribute__((warn_unused_result));
+/* The same for a live file that is open: returns 0, or -1 with errno. */
+int	tree_live_size(int fd, uint64_t *size) __attribute__((warn_unused_result));
 /* Does the name still mean the file that fd (or -1: none) is? */
 bool	tree_is_current(const struct tree *t, const char *path, int fd);
 /*

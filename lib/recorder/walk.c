@@ -224,8 +224,8 @@ open_day(struct walking *g, struct day *d)
 	}
 	d->part = mem_zero(g->archived.n + 1, sizeof *d->part);
 	add_archived(g, d);
-	if (g->w->live != NULL && live.fd != -1 && in_range(d->name, g->w->from, g->w->to))
-		g->w->live(g->w->ctx, live.path, live.fd, live.size);
+	if (g->w->opened != NULL && in_range(d->name, g->w->from, g->w->to))
+		g->w->opened(g->w->ctx, d->name, d->n == 0 ? "" : d->part[d->n - 1].name.stamp, live.fd, live.size);
 	if (missing)
 		part_free(&live, &g->shared);
 	else
@@ -398,7 +398,9 @@ ready_day(struct walking *g, size_t i)
 		return -1;
 	for (size_t k = 0; k < d->n; k++) {
 		wait_for(g, &d->part[k]);
-		tell_bad(g, &d->part[k]);
+		/* Of a day beside the range, the walk of that day tells. */
+		if (in_range(d->name, g->w->from, g->w->to))
+			tell_bad(g, &d->part[k]);
 		if (d->part[k].error != 0) {
 			g->failed = d->part[k].path;
 			errno = d->part[k].error;

@@ -3,8 +3,8 @@
  * time, each line once, also while others write and rotate.
  *
  * With fold, the lines of one record are brought together: those that share an id; and a line that shares its id with none
- * (or has none) and whose stage is completed or finalized joins the newest record before it
- * with the same session, role, step, round and prompt that has not reached that stage.
+ * (or has none) and whose stage is completed or finalized joins a record before it with the same session, role, step, round
+ * and prompt that has not reached that stage, of several the one that was written to last.
  * They may stand in the same day's files or the following day's.  The record belongs to the day of its first line.
  *
  * A line without a timestamp keeps its place behind the line before it.  Lines that cannot be read, and damaged gzip data, are told
@@ -48,13 +48,17 @@ struct walk {
 	bool	 texts;		/* keep the lines' text */
 	int	 jobs;		/* threads, at least 1 */
 	size_t	 max_line;	/* bytes; 0: WALK_LINE */
+	size_t	 max_text;	/* bytes of text in memory; 0: WALK_TEXT */
 	void	*ctx;
 	/* Called for each record, in order, valid until it returns; false ends the walk. */
 	bool	(*record)(void *ctx, const struct walk_record *r);
 	/* A line (column 0: all of it; line 0: the file) could not be read; path is below the tree.  Only the first WALK_TELL of a file come here. */
 	void	(*bad)(void *ctx, const char *path, uint64_t line, size_t column, const char *reason);
-	/* Told of each live file in the range before its lines are given: they are those up to size.  fd is borrowed.  NULL: not wanted. */
-	void	(*live)(void *ctx, const char *path, int fd, uint64_t size);
+	/*
+	 * Told of each day in the range before its lines are given: they are those of the rotated parts up to stamp ("": there is none) and of the live
+	 * file (fd is borrowed; -1: there is none) up to size.  NULL: not wanted.
+	 */
+	void	(*opened)(void *ctx, const char *day, const char *stamp, int fd, uint64_t size);
 
 	uint64_t lines, bytes;	/* read; bytes after decompression */
 	uint64_t unreadable;	/* lines that could not be read */
