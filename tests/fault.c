@@ -6,9 +6,11 @@
  *   kill      SIGKILL right before the call; a write to a file writes half first, and
  *             a recv waits 30 ms, so that the service has done its work by then
  *   ENOSPC, EIO, EINTR   the call fails with this (EINTR: once, the next succeeds)
- *   short     write(2) takes one byte only, from the n-th call on
+ *   corrupt   write(2) changes a byte
+ *   short     write(2) and writev(2) take one byte only, from the n-th call on
  *
- * Counted are write (to regular files and pipes, but not stderr), fsync, rename, ftruncate, send and recv (of sockets).
+ * Counted are write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
+ * send and recv (of sockets).
  * FAULT_LOG gets the number of counted calls at exit: with FAULT_AT=0 nothing fails.
  */
 #include <dlfcn.h>
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +44,18 @@ real(const char *name)
 	if (real_ == NULL) \
 		*(void **)&real_ = real(#fn)
 
+/* Is the name in the list?  "write" is not in "writev,fsync". */
+static int
+is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = list; (p = strstr(p, name)) != NULL; p += len)
+		if ((p == list || p[-1] == ',') && (p[len] == ',' || p[len] == '\0'))
+			return 1;
+	return 0;
+}
+
 static int
 is_due(const char *name)
 {
@@ -51,7 +66,7 @@ is_due(const char *name)
 		act = getenv("FAULT_ACT");
 		calls = getenv("FAULT_CALLS");
 	}
-	if (calls != NULL && strstr(calls, name) == NULL)
+	if (calls != NULL && !is_listed(calls, name))
 		return 0;
 	count++;
 	return act != NULL && at != 0 && (count == at || (count > at && strcmp(act, "short") == 0));
@@ -102,7 +117,53 @@ write(int fd, const void *p, size_t len)
 	}
 	if (strcmp(act, "short") == 0)
 		return real_(fd, p, 1);
+	if (strcmp(act, "corrupt") == 0) {
+		char *bad = malloc(len);
+		ssize_t n;
+
+		memcpy(bad, p, len);
+		bad[len / 2] ^= 1;
+		n = real_(fd, bad, len);
+		free(bad);
+		return n;
+	}
 	return fails() ? -1 : real_(fd, p, len);
+}
+
+/* The first len bytes only. */
+static ssize_t
+write_some(__typeof__(&writev) real_, int fd, const struct iovec *v, int n, size_t len)
+{
+	struct iovec some[64];
+	int k = 0;
+
+	for (; k < n && k < 64 && len > 0; k++) {
+		some[k] = v[k];
+		if (some[k].iov_len > len)
+			some[k].iov_len = len;
+		len -= some[k].iov_len;
+	}
+	return real_(fd, some, k);
+}
+
+ssize_t
+writev(int fd, const struct iovec *v, int n)
+{
+	size_t len = 0;
+	REAL(writev);
+
+	for (int i = 0; i < n; i++)
+		len += v[i].iov_len;
+	if (!is_counted_file(fd) || len < 2 || !is_due("writev"))
+		return real_(fd, v, n);
+	if (strcmp(act, "kill") == 0) {
+		if (write_some(real_, fd, v, n, len / 2) == -1)
+			_exit(99);
+		die_now();
+	}
+	if (strcmp(act, "short") == 0)
+		return write_some(real_, fd, v, n, 1);
+	return fails() ? -1 : real_(fd, v, n);
 }
 
 int
@@ -127,6 +188,30 @@ rename(const char *from, const char *to)
 	if (strcmp(act, "kill") == 0)
 		die_now();
 	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(from, to);
+}
+
+int
+renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	REAL(renameat);
+
+	if (!is_due("rename"))
+		return real_(from_dir, from, to_dir, to);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(from_dir, from, to_dir, to);
+}
+
+int
+unlinkat(int dir, const char *name, int flags)
+{
+	REAL(unlinkat);
+
+	if (!is_due("unlinkat"))
+		return real_(dir, name, flags);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(dir, name, flags);
 }
 
 int

@@ -22,6 +22,7 @@
 #define CUT_ID		80
 #define STAMP_LEN	(TREE_STAMP_SIZE - 1)
 #define DAY_LEN		(TREE_DAY_SIZE - 1)
+#define SAME_TICK_US	50000	/* two changes of a directory that are this near may show the same time */
 #define LOCK_PATIENCE	1000	/* ms that a reader waits for a writer to end its write */
 
 static const char *const folder[] = {
@@ -35,7 +36,7 @@ static const char *const suffix[] = {
 const char *
 tree_path(const char *dir)
 {
-	const char *env;
+	static const char *env;		/* is kept for good */
 
 	if (dir != NULL)
 		return dir;
@@ -328,9 +329,8 @@ tree_open_dir(const struct tree *t, const char *path, bool create)
 	return fd;
 }
 
-/* Call each for the names in a folder of the tree; a missing one is empty.  Returns 0, or -1 with errno. */
-static int
-each_name(const struct tree *t, const char *dir, void (*each)(void *ctx, const char *name), void *ctx)
+int
+tree_each(const struct tree *t, const char *dir, void (*each)(void *ctx, int dir, const char *name), void *ctx)
 {
 	int fd = tree_open_dir(t, dir, false), saved;
 	DIR *d;
@@ -345,8 +345,8 @@ each_name(const struct tree *t, const char *dir, void (*each)(void *ctx, const c
 		return -1;
 	}
 	while (errno = 0, (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			each(ctx, e->d_name);
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			each(ctx, fd, e->d_name);
 	saved = errno;
 	closedir(d);
 	errno = saved;
@@ -361,12 +361,13 @@ struct listing {
 };
 
 static void
-add_live(void *ctx, const char *name)
+add_live(void *ctx, int dir, const char *name)
 {
 	struct listing *l = ctx;
 	struct span s = { name, strlen(name) };
 	struct tree_part p = { .kind = l->kind };
 
+	(void)dir;
 	if (!ends_with(s, ".json"))
 		return;
 	s.len -= strlen(".json");
@@ -381,10 +382,11 @@ add_live(void *ctx, const char *name)
 }
 
 static void
-add_folder(void *ctx, const char *name)
+add_folder(void *ctx, int dir, const char *name)
 {
 	struct listing *l = ctx;
 
+	(void)dir;
 	if (is_session((struct span){ name, strlen(name) }))
 		add_part(&l->folders, (struct tree_part){ .session = mem_dup(name, strlen(name)) });
 }
@@ -396,7 +398,7 @@ list_session(const struct tree *t, struct listing *l)
 	int r;
 
 	buf_addf(&dir, "%s/%s", folder[TREE_BY_SESSION], l->session);
-	r = each_name(t, buf_str(&dir), add_live, l);
+	r = tree_each(t, buf_str(&dir), add_live, l);
 	buf_free(&dir);
 	return r;
 }
@@ -408,11 +410,11 @@ tree_list_live(const struct tree *t, enum tree_kind kind, const char *session, s
 	int r;
 
 	if (kind != TREE_BY_SESSION) {
-		r = each_name(t, folder[kind], add_live, &l);
+		r = tree_each(t, folder[kind], add_live, &l);
 	} else if (session != NULL) {
 		r = list_session(t, &l);
 	} else {
-		r = each_name(t, folder[kind], add_folder, &l);
+		r = tree_each(t, folder[kind], add_folder, &l);
 		for (size_t i = 0; r == 0 && i < l.folders.n; i++) {
 			l.session = l.folders.v[i].session;
 			/* A file or a link of that name is no session. */
@@ -427,11 +429,12 @@ tree_list_live(const struct tree *t, enum tree_kind kind, const char *session, s
 }
 
 static void
-add_archived(void *ctx, const char *name)
+add_archived(void *ctx, int dir, const char *name)
 {
 	struct listing *l = ctx;
 	struct tree_part p;
 
+	(void)dir;
 	if (!tree_parse_archived(name, &p))
 		return;
 	if (p.kind != l->kind || (l->session != NULL && strcmp(l->session, p.session) != 0))
@@ -456,7 +459,7 @@ list_once(const struct tree *t, struct listing *l)
 	struct tree_parts *out = l->out;
 	size_t n = 0;
 
-	if (each_name(t, TREE_ARCHIVE, add_archived, l) == -1)
+	if (tree_each(t, TREE_ARCHIVE, add_archived, l) == -1)
 		return -1;
 	if (out->n != 0)
 		qsort(out->v, out->n, sizeof *out->v, tree_part_order);
@@ -507,6 +510,21 @@ tree_list_archive(const struct tree *t, enum tree_kind kind, const char *session
 		last.n = 0;	/* out has them now */
 	tree_parts_free(&last);
 	return r;
+}
+
+bool
+tree_archive_changed(const struct tree *t, struct tree_watch *w)
+{
+	struct stat st = { 0 };
+	int64_t us;
+	bool changed;
+
+	(void)fstatat(t->fd, TREE_ARCHIVE, &st, AT_SYMLINK_NOFOLLOW);
+	us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+	changed = w->unsure || us != w->us;
+	w->us = us;
+	w->unsure = us + SAME_TICK_US > when_now_us();
+	return changed;
 }
 
 /* Opening */
@@ -571,9 +589,8 @@ lock(int fd, int how)
 	return 0;
 }
 
-/* The bytes up to the last newline before size. */
-static uint64_t
-whole_lines(int fd, uint64_t size)
+uint64_t
+tree_whole_lines(int fd, uint64_t size)
 {
 	char block[4096];
 
@@ -608,7 +625,7 @@ tree_live_size(int fd, uint64_t *size)
 	if (locked)
 		flock(fd, LOCK_UN);
 	else
-		*size = whole_lines(fd, *size);
+		*size = tree_whole_lines(fd, *size);
 	return 0;
 }
 
@@ -626,6 +643,14 @@ tree_open_live(const struct tree *t, const char *path, uint64_t *size)
 	return fd;
 }
 
+static bool
+is_removed(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && st.st_nlink == 0;
+}
+
 int
 tree_lock_live(const struct tree *t, const char *path, bool create, bool *created)
 {
@@ -633,11 +658,11 @@ tree_lock_live(const struct tree *t, const char *path, bool create, bool *create
 		int fd = open_at(t, path, O_RDWR | O_APPEND | (create ? O_CREAT : 0), create), saved;
 		struct stat st;
 
-		/* The folder can be removed (it was empty) before the file is in it. */
-		if (fd == -1 && !(create && errno == ENOENT))
-			return -1;
-		if (fd == -1)
+		/* A folder can be removed (it was empty) before the file is in it; but not the tree itself. */
+		if (fd == -1 && create && errno == ENOENT && !is_removed(t->fd) && sig_caught() == 0)
 			continue;
+		if (fd == -1)
+			return -1;
 		if (lock(fd, LOCK_EX) == -1 || fstat(fd, &st) == -1) {
 			saved = errno;
 			close(fd);
@@ -660,7 +685,11 @@ sync_dir(const struct tree *t, const char *path)
 	if (fd == -1)
 		return -1;
 	/* Some file systems refuse to sync a directory; there is nothing better to do on them. */
-	r = fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : -1;
+	do
+		r = fsync(fd);
+	while (r == -1 && errno == EINTR);
+	if (r == -1 && (errno == EINVAL || errno == EROFS))
+		r = 0;
 	close(fd);
 	return r;
 }

@@ -95,6 +95,16 @@ int	tree_list_archive(const struct tree *t, enum tree_kind kind, const char *ses
 /* Order as above, for qsort. */
 int	tree_part_order(const void *a, const void *b);
 
+/* Has the archive changed since the last call, or may it have?  A zeroed struct stands for a missing one. */
+struct tree_watch {
+	int64_t	 us;
+	bool	 unsure;	/* it changed at the very moment of the last call */
+};
+bool	tree_archive_changed(const struct tree *t, struct tree_watch *w);
+
+/* Call each for the names in a folder of the tree (dir, open), a missing one is empty.  Returns 0, or -1 with errno. */
+int	tree_each(const struct tree *t, const char *path, void (*each)(void *ctx, int dir, const char *name), void *ctx)
+	    __attribute__((warn_unused_result));
 /* Open a directory of the tree ("archive"); with create make it.  Returns the fd, or -1 with errno. */
 int	tree_open_dir(const struct tree *t, const char *path, bool create) __attribute__((warn_unused_result));
 /* Open a regular file of the tree to read.  Returns the fd, or -1 with errno (ELOOP: a symbolic link; EINVAL: no regular file). */
@@ -104,7 +114,9 @@ int	tree_open_file(const struct tree *t, const char *path) __attribute__((warn_u
  * writer is in the middle of one.  Returns the fd, or -1 with errno.
  */
 int	tree_open_live(const struct tree *t, const char *path, uint64_t *size) __attribute__((warn_unused_result));
-/* The same for a live file that is open: returns 0, or -1 with errno. */
+/* The bytes up to the last newline in the first size ones. */
+uint64_t tree_whole_lines(int fd, uint64_t size);
+/* What tree_open_live tells, for a live file that is open: returns 0, or -1 with errno. */
 int	tree_live_size(int fd, uint64_t *size) __attribute__((warn_unused_result));
 /* Does the name still mean the file that fd (or -1: none) is? */
 bool	tree_is_current(const struct tree *t, const char *path, int fd);
