@@ -18,8 +18,6 @@
 #include "store/keyfile.h"
 #include "store/keyset.h"
 
-#define LONG_RUN (16u << 10)	/* bytes from which a call of write costs less than a copy */
-
 static struct {
 	struct opt_list keys, seen;
 	const char *store, *dups;
@@ -101,19 +99,6 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 	return NULL;
 }
 
-/* Write a run of lines behind what is in out; a long one without a copy. */
-static void
-put_run(struct span run, struct buf *out)
-{
-	if (run.len < LONG_RUN) {
-		buf_add(out, run.p, run.len);
-		return;
-	}
-	std_out(out->p, out->len);
-	buf_clear(out);
-	std_out(run.p, run.len);
-}
-
 /* Keep the block's new records.  Neighbours make one run: they stand next to each other in the block. */
 static void
 commit_block(void *ctx, void *state, struct buf *out)
@@ -140,12 +125,11 @@ commit_block(void *ctx, void *state, struct buf *out)
 			run.len += line.len;
 			continue;
 		}
-		put_run(run, out);
+		std_put(out, run.p, run.len);
 		run = line;
 	}
-	put_run(run, out);
-	std_out(out->p, out->len);
-	buf_clear(out);
+	std_put(out, run.p, run.len);
+	std_flush(out);
 	if (d->store != NULL && keyfile_append(d->store, f->fresh, n_fresh) == -1)
 		die(ST_FAILED, "%s: %s", opts.store, strerror(errno));
 	if (f->dups.len != 0 && io_write(d->dups_fd, f->dups.p, f->dups.len) == -1)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -19,6 +20,7 @@
 
 #define LONG_ONLY 256		/* getopt_long values of options: LONG_ONLY + index */
 #define HELP_COLUMN 26
+#define MOST_JOBS 4
 
 static bool help, version, quiet, verbose_;
 
@@ -238,4 +240,14 @@ opt_parse(const struct tool *t, int argc, char *argv[])
 	free(longs);
 	free(shorts);
 	return args;
+}
+
+int
+opt_jobs(int64_t given)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (given != 0)
+		return (int)given;
+	return cpus < 1 ? 1 : cpus < MOST_JOBS ? (int)cpus : MOST_JOBS;
 }

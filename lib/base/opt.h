@@ -69,6 +69,9 @@ struct tool {
  */
 int	opt_parse(const struct tool *tool, int argc, char *argv[]);
 
+/* The threads to use: those of --jobs, or (0) the CPUs online, at most 4. */
+int	opt_jobs(int64_t given);
+
 /* Say what is wrong and where help is, and exit with status 2. */
 void	opt_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 

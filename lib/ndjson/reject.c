@@ -49,8 +49,10 @@ rejects_add(struct rejects *r, const char *file, uint64_t line, size_t column, c
 		;
 	else if (r->n <= NAMED && column != 0)
 		warn("%s:%llu:%zu: %s", file, (unsigned long long)line, column, reason);
-	else if (r->n <= NAMED)
+	else if (r->n <= NAMED && line != 0)
 		warn("%s:%llu: %s", file, (unsigned long long)line, reason);
+	else if (r->n <= NAMED)
+		warn("%s: %s", file, reason);
 	rejects_more(r, text, len);
 	if (len != 0 && text[len - 1] != '\n' && r->fd != -1)
 		buf_addc(&r->out, '\n');

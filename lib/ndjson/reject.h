@@ -26,7 +26,7 @@ struct rejects {
 int	rejects_open(struct rejects *r, const char *path) __attribute__((warn_unused_result));
 
 /*
- * line is 1-based, column too (0: the whole line); reason is printed as it is.  text is the line,
+ * line is 1-based (0: the file), column too (0: the whole line); reason is printed as it is.  text is the line,
  * with or without its newline.
  */
 void	rejects_add(struct rejects *r, const char *file, uint64_t line, size_t column, const char *reason,
