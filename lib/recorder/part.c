@@ -79,15 +79,21 @@ add_bad(struct part *p, size_t column, const char *reason)
 	p->bad[p->n_bad++] = (struct bad_line){ p->lines, column, mem_dup(reason, strlen(reason)) };
 }
 
+const char *
+part_temp_dir(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir != NULL && *dir != '\0' ? dir : "/tmp";
+}
+
 static int
 temp_file(void)
 {
-	const char *dir = getenv("TMPDIR");
+	const char *dir = part_temp_dir();
 	char path[4096];
 	int fd;
 
-	if (dir == NULL || *dir == '\0')
-		dir = "/tmp";
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return fd;
@@ -146,7 +152,8 @@ take(struct part *p, struct part_shared *s, const struct scan *scan, struct span
 	p->v = mem_grow(p->v, &p->cap, p->n + 1, sizeof *p->v);
 	e = &p->v[p->n++];
 	*e = (struct entry){
-		.line = { .us = r.us, .response_ms = -1, .stage = r.stage, .staged = r.staged, .success = r.success, .failed = r.failed },
+		.line = { .us = r.us, .response_ms = -1, .stage = r.stage, .staged = r.staged, .success = r.success, .failed = r.failed,
+		    .error = r.error.p != NULL },
 		.part = p, .at = at, .len = (uint32_t)text.len, .reached = r.stage,
 	};
 	if (r.timestamp.p == NULL)

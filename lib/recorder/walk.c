@@ -14,7 +14,6 @@
 #include "recorder/fold.h"
 
 #define DAY_MS		INT64_C(86400000)
-#define SAME_TICK_US	50000	/* two changes of a directory that are this near may show the same time */
 
 struct day {
 	char	 name[TREE_DAY_SIZE];
@@ -49,14 +48,13 @@ struct walking {
 	char	*session;		/* owned */
 	struct part_shared shared;
 	struct tree_parts archived;
-	int64_t	 archive_us;		/* the time of the archive that was listed */
-	bool	 maybe_stale;		/* it changed at that very moment */
+	struct tree_watch watch;	/* of the archive */
 	struct day *day;		/* owned */
 	size_t	 n_days, days_cap, queued;
 	struct queue queue;
 	struct fold fold;
 	struct gathered record;
-	const char *failed;		/* what an error is about; borrowed */
+	const char *failed;		/* what an error is about, borrowed; NULL: the temporary file */
 };
 
 /* Days */
@@ -114,33 +112,18 @@ sort_days(struct walking *g)
 	g->n_days = n;
 }
 
-/* When the archive changed last, in microseconds. */
-static int64_t
-archive_changed(const struct walking *g)
-{
-	struct stat st = { 0 };
-
-	(void)fstatat(g->w->tree->fd, TREE_ARCHIVE, &st, AT_SYMLINK_NOFOLLOW);
-	return (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-}
-
+/* List the archive where it may have changed. */
 static int
-list_archive(struct walking *g)
+refresh_archive(struct walking *g)
 {
-	g->archive_us = archive_changed(g);
-	g->maybe_stale = g->archive_us + SAME_TICK_US > when_now_us();
+	if (!tree_archive_changed(g->w->tree, &g->watch))
+		return 0;
 	tree_parts_clear(&g->archived);
 	if (tree_list_archive(g->w->tree, g->w->kind, g->w->session, &g->archived) == -1) {
 		g->failed = TREE_ARCHIVE;
 		return -1;
 	}
 	return 0;
-}
-
-static int
-refresh_archive(struct walking *g)
-{
-	return g->maybe_stale || archive_changed(g) != g->archive_us ? list_archive(g) : 0;
 }
 
 /* With fold, lines of a record may stand a day before and after. */
@@ -163,7 +146,7 @@ list_days(struct walking *g)
 	}
 	add_days(g, &live, from, to);
 	tree_parts_free(&live);
-	if (list_archive(g) == -1)	/* after the live files: what was rotated in between is in it */
+	if (refresh_archive(g) == -1)	/* after the live files: what was rotated in between is in it */
 		return -1;
 	add_days(g, &g->archived, from, to);
 	sort_days(g);
@@ -374,13 +357,28 @@ sort_lines(struct day *d)
 		qsort(l->v, l->n, sizeof *l->v, by_time);
 }
 
+/* Returns new (free). */
+static char *
+full_path(const struct walking *g, const char *path)
+{
+	struct buf b = { 0 };
+	char *full;
+
+	buf_addf(&b, "%s/%s", g->w->tree->path, path);
+	full = mem_dup(b.p, b.len);
+	buf_free(&b);
+	return full;
+}
+
 static void
 tell_bad(struct walking *g, const struct part *p)
 {
 	struct walk *w = g->w;
+	char *path = full_path(g, p->path);
 
 	for (size_t i = 0; i < p->n_bad; i++)
-		w->bad(w->ctx, p->path, p->bad[i].line, p->bad[i].column, p->bad[i].reason);
+		w->bad(w->ctx, path, p->bad[i].line, p->bad[i].column, p->bad[i].reason);
+	free(path);
 	w->unreadable += p->unreadable;
 	w->lines += p->lines;
 	w->bytes += p->bytes;
@@ -402,8 +400,7 @@ ready_day(struct walking *g, size_t i)
 		if (in_range(d->name, g->w->from, g->w->to))
 			tell_bad(g, &d->part[k]);
 		if (d->part[k].error != 0) {
-			g->failed = d->part[k].path;
-			errno = d->part[k].error;
+			errno = d->part[k].error;	/* it is about the temporary file */
 			return -1;
 		}
 	}
@@ -474,10 +471,8 @@ give_day(struct walking *g, const struct day *d)
 			return -1;
 		}
 		gather(r, e);
-		if (g->w->texts && gather_texts(r) == -1) {
-			g->failed = e->part->path;
+		if (g->w->texts && gather_texts(r) == -1)
 			return -1;
-		}
 		rec.line = r->line;
 		rec.text = g->w->texts ? r->text : NULL;
 		rec.n = r->n;
@@ -526,18 +521,6 @@ walk_days(struct walking *g)
 	return r == -1 ? -1 : 0;
 }
 
-static char *
-failed_path(const struct walking *g)
-{
-	struct buf b = { 0 };
-	char *path;
-
-	buf_addf(&b, "%s/%s", g->w->tree->path, g->failed == NULL ? "" : g->failed);
-	path = mem_dup(b.p, b.len);
-	buf_free(&b);
-	return path;
-}
-
 int
 walk_run(struct walk *w, char **path)
 {
@@ -551,7 +534,9 @@ walk_run(struct walk *w, char **path)
 	start_threads(&g);
 	r = walk_days(&g);
 	saved = errno;
-	*path = r == -1 ? failed_path(&g) : NULL;
+	*path = NULL;
+	if (r == -1)
+		*path = g.failed != NULL ? full_path(&g, g.failed) : mem_dup(part_temp_dir(), strlen(part_temp_dir()));
 	stop_threads(&g);
 	for (size_t i = 0; i < g.n_days; i++)
 		close_day(&g, &g.day[i]);

@@ -29,7 +29,8 @@ struct walk_line {
 	uint64_t session;	/* a hash of session_id; 0: none */
 	float	 response_ms;	/* performance_metrics.response_time_ms; negative: none */
 	enum rec_stage stage;
-	bool	 staged, success, failed;
+	bool	 staged, success, failed;	/* as in record.h */
+	bool	 error;		/* it has an error message */
 };
 
 struct walk_record {
@@ -52,7 +53,7 @@ struct walk {
 	void	*ctx;
 	/* Called for each record, in order, valid until it returns; false ends the walk. */
 	bool	(*record)(void *ctx, const struct walk_record *r);
-	/* A line (column 0: all of it; line 0: the file) could not be read; path is below the tree.  Only the first WALK_TELL of a file come here. */
+	/* A line (column 0: all of it; line 0: the file) could not be read.  Only the first WALK_TELL of a file come here. */
 	void	(*bad)(void *ctx, const char *path, uint64_t line, size_t column, const char *reason);
 	/*
 	 * Told of each day in the range before its lines are given: they are those of the rotated parts up to stamp ("": there is none) and of the live
@@ -64,7 +65,7 @@ struct walk {
 	uint64_t unreadable;	/* lines that could not be read */
 };
 
-/* Returns 0, or -1 with errno and *path (new) what it is about; EINTR: a signal asks to stop. */
+/* Returns 0, or -1 with errno and *path (new) what it is about, a file or the directory of the temporary one; EINTR: a signal asks to stop. */
 int	walk_run(struct walk *w, char **path) __attribute__((warn_unused_result));
 
 #endif

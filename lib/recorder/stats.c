@@ -1,0 +1,198 @@
+#include "recorder/stats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+const char *const stats_folder[STATS_FOLDERS] = {
+	[STATS_BY_SESSION] = "by_session", [STATS_BY_DATE] = "by_date", [STATS_ERRORS] = "errors",
+	[STATS_REAL_TIME] = "real_time", [STATS_ARCHIVE] = TREE_ARCHIVE,
+};
+
+struct counting {
+	struct stats *s;
+	struct walk *w;
+	void	(*step)(void *ctx, uint64_t records);
+};
+
+static void
+add_session(struct stats *s, uint64_t session)
+{
+	if (session == 0 || session == s->session)
+		return;
+	s->session = session;
+	keyset_add(&s->sessions, (struct fingerprint){ session, 1 });
+}
+
+static void
+add_day(struct stats *s, const char *day)
+{
+	if (*day == '\0')
+		return;
+	if (s->first[0] == '\0' || strcmp(day, s->first) < 0)
+		memcpy(s->first, day, TREE_DAY_SIZE);
+	if (strcmp(day, s->last) > 0)
+		memcpy(s->last, day, TREE_DAY_SIZE);
+}
+
+static void
+add_time(struct stats *s, float ms)
+{
+	if (!isfinite(ms))
+		return;
+	s->ms = mem_grow(s->ms, &s->ms_cap, s->n_ms + 1, sizeof *s->ms);
+	s->ms[s->n_ms++] = ms;
+}
+
+/* A later stage wins, of one stage the later line; what a line does not say erases nothing. */
+static bool
+count_record(void *ctx, const struct walk_record *r)
+{
+	struct counting *c = ctx;
+	struct stats *s = c->s;
+	const struct walk_line *outcome = NULL, *timed = NULL;
+	bool ended = false, error = false;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct walk_line *l = r->line[i];
+
+		ended |= l->stage != STAGE_STARTED;
+		error |= l->error;
+		if ((l->success || l->failed) && (outcome == NULL || l->stage >= outcome->stage))
+			outcome = l;
+		if (l->response_ms >= 0 && (timed == NULL || l->stage >= timed->stage))
+			timed = l;
+		add_session(s, l->session);
+	}
+	if (error)
+		s->failed++;
+	else if (!ended)
+		s->interrupted++;
+	else if (outcome != NULL && outcome->success)
+		s->successful++;
+	else
+		s->failed++;
+	if (timed != NULL)
+		add_time(s, timed->response_ms);
+	add_day(s, r->day);
+	s->total++;
+	if (c->step != NULL)
+		c->step(c->w->ctx, s->total);
+	return true;
+}
+
+/* walk.h passes one context to all its calls; the caller's bad gets its own. */
+static void
+tell_bad(void *ctx, const char *path, uint64_t line, size_t column, const char *reason)
+{
+	struct counting *c = ctx;
+
+	c->w->bad(c->w->ctx, path, line, column, reason);
+}
+
+/* Storage */
+
+static void
+add_file(void *ctx, int dir, const char *name)
+{
+	struct stats_storage *s = ctx;
+	struct stat st;
+
+	/* Locks and what is being written have names that begin with a dot; what is gone by now was rotated. */
+	if (*name == '.' || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode))
+		return;
+	s->count++;
+	s->size += (uint64_t)st.st_size;
+}
+
+struct nest {
+	const struct tree *tree;
+	struct stats_storage *storage;
+	int	 failed;	/* errno */
+};
+
+static void
+add_folder(void *ctx, int dir, const char *name)
+{
+	struct nest *n = ctx;
+	struct buf path = { 0 };
+
+	(void)dir;
+	buf_addf(&path, "%s/%s", stats_folder[STATS_BY_SESSION], name);
+	/* A file or a link is no session. */
+	if (tree_each(n->tree, buf_str(&path), add_file, n->storage) == -1 && errno != ENOTDIR && errno != ELOOP)
+		n->failed = errno;
+	buf_free(&path);
+}
+
+static int
+measure(struct stats *s, const struct tree *t, char **path)
+{
+	for (int i = 0; i < STATS_FOLDERS; i++) {
+		struct nest n = { .tree = t, .storage = &s->storage[i] };
+		bool nested = i == STATS_BY_SESSION;
+		struct buf b = { 0 };
+
+		if (tree_each(t, stats_folder[i], nested ? add_folder : add_file, nested ? (void *)&n : n.storage) == 0 && n.failed == 0)
+			continue;
+		if (n.failed != 0)
+			errno = n.failed;
+		buf_addf(&b, "%s/%s", t->path, stats_folder[i]);
+		*path = mem_dup(b.p, b.len);
+		buf_free(&b);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+stats_read(struct stats *s, struct walk *w, void (*step)(void *ctx, uint64_t records), char **path)
+{
+	struct counting c = { s, w, step };
+	struct walk mine = *w;
+	int r;
+
+	*s = (struct stats){ 0 };
+	keyset_init(&s->sessions, 0);
+	mine.kind = TREE_BY_DATE;
+	mine.fold = true;
+	mine.texts = false;
+	mine.ctx = &c;
+	mine.record = count_record;
+	mine.bad = tell_bad;
+	r = walk_run(&mine, path);
+	w->lines = mine.lines;
+	w->bytes = mine.bytes;
+	w->unreadable = mine.unreadable;
+	if (s->n_ms != 0)
+		qsort(s->ms, s->n_ms, sizeof *s->ms, by_size);
+	return r == -1 ? -1 : measure(s, w->tree, path);
+}
+
+float
+stats_percentile(const struct stats *s, int p)
+{
+	uint64_t rank = ((uint64_t)s->n_ms * (uint64_t)p + 99) / 100;
+
+	return s->ms[rank - 1];
+}
+
+void
+stats_free(struct stats *s)
+{
+	keyset_free(&s->sessions);
+	free(s->ms);
+}
