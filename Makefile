@@ -32,7 +32,7 @@ MANY  = $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 TOOLS = $(ONE) $(MANY)
 LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
 BINS  = $(TOOLS:%=$(B)/%)
-WORKFLOWS = scripts/sync.sh
+WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/workflow.sh
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib libcrypto

@@ -15,35 +15,15 @@
 #
 # Exit status: 0 all done, or another sync is at work here; 1 some records were rejected; 2 wrong usage or
 # configuration; 3 gave up, run again to resume; 128+N by signal N.
-# shellcheck disable=SC2317	# the stages and the signal handler are called by name
+# shellcheck disable=SC2034,SC2154,SC2317	# workflow.sh uses and sets variables; the stages are called by name
 set -euo pipefail
-export LC_ALL=C
-unset CDPATH	# else cd may go elsewhere, and prints where
-umask 077
 
+workflow=sync
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 quiet='' verbose='' dry_run='' rebuild='' dir=.
 fetch_options=() push_options=() keep_rejects=(--rejects rejects.ndjson)
-bin='' tmp='' group='' caught='' pass=0 status=0 receipts_before=0
-started=${EPOCHREALTIME/./}
-
-usage() {
-	sed -n '2,/^set -/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-}
-
-warn() {
-	printf 'sync: %s\n' "$*" >&2
-}
-
-note() {
-	[[ -n $quiet ]] || warn "$@"
-}
-
-misuse() {
-	warn "$@"
-	warn "try 'sync.sh --help'"
-	exit 2
-}
+pass=0 receipts_before=0
+. "$here/workflow.sh"
 
 parse_options() {
 	while (($# > 0)); do
@@ -76,77 +56,7 @@ parse_options() {
 	[[ -d $dir ]] || misuse "--dir: $dir: no such directory"
 }
 
-# The tools of this checkout, of this installation, or on PATH.  Before .env is read: it names no programs.
-find_tools() {
-	local d tool
-
-	for d in "${LLMUTILS_BIN-}" "$here/../build" "$here/../../bin"; do
-		if [[ -n $d && -x $d/ls-fetch ]]; then
-			bin=$(cd -- "$d" && pwd -P)/
-			break
-		fi
-	done
-	for tool in ls-fetch msg-extract dedup bt-push bt-prune; do
-		command -v "$bin$tool" >/dev/null || {
-			warn "$tool: not found; run make in the checkout, or name the tools' directory in LLMUTILS_BIN"
-			exit 2
-		}
-	done
-}
-
 # ---- settings ----
-
-# The value of a .env line: between quotes as it stands, else without blanks around it and a comment after it.
-env_value() {
-	local v=${1#"${1%%[![:blank:]]*}"}
-
-	case $v in
-	\"*\"*) v=${v#\"} v=${v%%\"*} ;;
-	\'*\'*) v=${v#\'} v=${v%%\'*} ;;
-	*)
-		v=${1%%[[:blank:]]#*}
-		v=${v#"${v%%[![:blank:]]*}"}
-		v=${v%"${v##*[![:blank:]]}"}
-		;;
-	esac
-	printf '%s' "$v"
-}
-
-# Whether a line of .env may set NAME.  What steers the shell or the loader is not for a file of settings.
-env_allowed() {
-	case $1 in
-	PATH | IFS | ENV | POSIXLY_CORRECT | CDPATH | OPENSSL_* | GCONV_PATH | SSLKEYLOGFILE | BASH* | SHELLOPTS | PS4 | LD_* | GLIBC_TUNABLES | LC_ALL | LLMUTILS_BIN) return 1 ;;
-	esac
-	# A shell variable that did not come from the environment is this script's own, or bash's.
-	[[ ! -v $1 || ${!1@a} == *x* && ${!1@a} != *r* ]]
-}
-
-# KEY=VALUE lines; nothing in them is run or expanded.  A value that the environment already has wins.
-read_env() {
-	local line name n=0
-
-	[[ -e .env ]] || return 0
-	[[ -r .env && ! -d .env ]] || misuse '.env: cannot be read'
-	[[ $(stat -L -c %A .env) == ????------ ]] || warn '.env: others may read the keys in it; run: chmod 600 .env'
-	while IFS= read -r line || [[ -n $line ]]; do
-		n=$((n + 1))
-		line=${line#$'\xef\xbb\xbf'}
-		line=${line%$'\r'}
-		line=${line#"${line%%[![:blank:]]*}"}
-		[[ -n $line && $line != \#* ]] || continue
-		[[ $line != export[[:blank:]]* ]] || line=${line#export} line=${line#"${line%%[![:blank:]]*}"}
-		name=${line%%=*}
-		name=${name%"${name##*[![:blank:]]}"}
-		if [[ $line != *=* || ! $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]]; then
-			# Not shown: it may be half of a key.
-			warn ".env:$n: not KEY=VALUE: ignored"
-		elif ! env_allowed "$name"; then
-			warn ".env:$n: $name cannot be set here: ignored"
-		elif [[ -z ${!name-} ]]; then
-			export "$name=$(env_value "${line#*=}")"
-		fi
-	done <.env
-}
 
 # A whole number of the environment, or its default.
 setting() {
@@ -202,43 +112,20 @@ watch_messages() {
 	done
 }
 
-# A job of its own process group, with the statuses of its stages in $tmp/status.  The lock is open in each of them:
-# it is free when the last has ended, also when this script is killed.
-run() {
-	rm -f "$tmp/status"
-	set -m
-	(
-		trap : INT TERM HUP
-		{
-			trap : INT TERM HUP	# the stages end by themselves; their statuses are wanted
-			set +e
-			"$@" 3>&1 >/dev/null
-		} | watch_messages
-	) &
-	group=$!
-	set +m
-	[[ -z $caught ]] || kill -s TERM -- "-$group"
-	wait "$group" || :
-	[[ -z $caught ]] || wait "$group" 2>/dev/null || :	# the signal ended only the first wait
-	group=''
+watched() {
+	{
+		trap : INT TERM HUP	# a subshell has forgotten it
+		"$@" 3>&1 >/dev/null
+	} | watch_messages
 }
 
-on_signal() {
-	caught=$1
-	[[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null || :
+run() {
+	run_job watched "$@"
 }
 
 stages_prune() {
 	"${bin}bt-prune" -v --ledger local_records.ndjson --older-than "${retention}d" ${dry_run:+--dry-run} 2>&3
 	printf 'bt-prune %s\n' "$?" >"$tmp/status"
-}
-
-put_statuses() {	# NAME... STATUS...
-	local i n=$(($# / 2))
-
-	for ((i = 1; i <= n; i++)); do
-		printf '%s %s\n' "${!i}" "${@:n+i:1}"
-	done >"$tmp/status"
 }
 
 stages_rebuild() {
@@ -254,27 +141,6 @@ stages_pass() {
 		"${bin}dedup" -v -k run_id --seen local_records.ndjson "${keep_rejects[@]}" 2>&3 |
 		"${bin}bt-push" -v --ledger local_records.ndjson "${keep_rejects[@]}" "${push_options[@]}" 2>&3
 	put_statuses ls-fetch msg-extract dedup bt-push "${PIPESTATUS[@]}"
-}
-
-# What the job's stages say together: 0, 1, 2 or 3.
-job_status() {
-	local name st result=0 failed=''
-
-	[[ -s $tmp/status ]] || result=3
-	while read -r name st; do
-		case $st in
-		0 | 1) ((result >= st)) || result=$st ;;
-		2) failed=2 ;;
-		*) result=3 ;;
-		esac
-		# A broken pipe is not the cause, but the consequence of another stage's end.
-		((st < 3 || st == 141)) || warn "$name ended with status $st"
-	done <"$tmp/status"
-	return "${failed:-$result}"
-}
-
-worse() {
-	((status >= $1)) || status=$1
 }
 
 prune() {
@@ -390,11 +256,9 @@ pushed() {
 }
 
 totals() {
-	local us=$((${EPOCHREALTIME/./} - started))
-
-	printf 'sync: %sfetched=%s extracted=%s duplicates=%s pushed=%s pruned=%s rejected=%s seconds=%d.%d\n' "$1" \
+	printf 'sync: %sfetched=%s extracted=%s duplicates=%s pushed=%s pruned=%s rejected=%s seconds=%s\n' "$1" \
 		"$(total ls-fetch written)" "$(total msg-extract written)" "$(total '' duplicates)" "$(pushed)" \
-		"$(total bt-prune pruned)" "$(total '' rejected)" $((us / 1000000)) $((us / 100000 % 10))
+		"$(total bt-prune pruned)" "$(total '' rejected)" "$(elapsed)"
 }
 
 finish() {
@@ -402,17 +266,11 @@ finish() {
 		totals '' >&2 || :
 	fi
 	[[ -n $dry_run || -s rejects.ndjson ]] || rm -f rejects.ndjson
-	rm -rf "$tmp"
-	trap - EXIT
-	if [[ -n $caught ]]; then
-		trap - "$caught"
-		kill -s "$caught" $$
-	fi
-	exit "$status"
+	leave
 }
 
 parse_options "$@"
-find_tools		# LLMUTILS_BIN may be relative to where we were called
+find_tools ls-fetch msg-extract dedup bt-push bt-prune	# LLMUTILS_BIN may be relative to where we were called
 [[ $dir == /* ]] || dir=./$dir
 cd -- "$dir" || exit 2
 read_env
@@ -426,13 +284,8 @@ if ! flock -n 9; then
 	note 'another sync is at work in this directory: nothing to do'
 	exit 0
 fi
-tmp=$(mktemp -d) || exit 3
+begin
 : >"$tmp/counts"
-trap 'rm -rf "$tmp"' EXIT
-for s in INT TERM HUP; do
-	# shellcheck disable=SC2064	# this signal's name
-	trap "on_signal $s" "$s"
-done
 if [[ -z $rebuild && -s state.json && ! -e local_records.ndjson ]]; then
 	misuse 'local_records.ndjson is missing but state.json is not: run with --rebuild, or remove state.json too to start afresh with an empty table'
 fi

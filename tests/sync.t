@@ -268,7 +268,7 @@ LLMUTILS_BIN=$T/nowhere
 PATH_=$PATH
 PATH=/usr/bin:/bin
 mkdir -p "$T/alone/scripts"
-cp "$sync" "$T/alone/scripts/"
+cp "$sync" "${sync%/*}/workflow.sh" "$T/alone/scripts/"
 ok 'missing tools are status 2' status 2 "$T/alone/scripts/sync.sh"
 like 'and say what to do' "$err" '^sync: ls-fetch: not found; run make'
 PATH=$PATH_

@@ -7,6 +7,9 @@
  *			5 % repeat an earlier line byte for byte, as an overlapping
  *			fetch does
  *   gen logs SIZE	operation-log entries: about 620 bytes, mostly Chinese
+ *   gen records SIZE	the recorder's interactions: 3 KB on average, each with an id of
+ *			its own, in the order of time, 12.5 MB a day; eight sessions at a
+ *			time, 50 records each; 2 % failed
  *
  * SIZE is in bytes, or with K, M, G (binary); the output ends with the first
  * line that reaches it.  The same SIZE gives the same bytes, and a smaller
@@ -725,12 +728,85 @@ put_log(uint64_t n)
 	LIT("\"}\n");
 }
 
+/* ---- interactions ---- */
+
+/* Phrase by phrase, with names and numbers: gzip makes a sixth of it. */
+static void
+put_prose(struct rng *r, enum tongue tongue, size_t n)
+{
+	char spelled[256];
+
+	LIT("\"");
+	for (size_t done = 0; done < n; ) {
+		const char *s = tongue == CHINESE ? chinese[below(r, sizeof(chinese) / sizeof(*chinese))] :
+		    english[below(r, sizeof(english) / sizeof(*english))];
+
+		put(spelled, (size_t)(spell(spelled, s, strlen(s), UTF8) - spelled));
+		done += strlen(s);
+		if (percent(r, 20)) {
+			put_hex(splitmix64(&r->s), 2 + below(r, 6));
+			LIT(" ");
+		}
+	}
+	LIT("\"");
+}
+
+static void
+put_interaction(uint64_t n)
+{
+	static const char *const roles[] = {"产品专员", "总结助手", "reviewer", "客服中心"};
+	static const char *const tasks[] = {"ask_question", "answer", "summarise", "review"};
+	struct rng r = { mix(SEED + 5, n) };
+	enum tongue tongue = percent(&r, 70) ? CHINESE : ENGLISH;
+	bool failed = percent(&r, 2);
+	uint32_t role = below(&r, 4);
+	/* One every 20 seconds from 2026-10-01 on. */
+	uint64_t us = UINT64_C(1790812800000000) + n * 20000000 + below(&r, 20000000);
+
+	LIT("{\"id\":\"");
+	put_uuid(n);
+	LIT("\",\"timestamp\":\"");
+	put_time(us / 1000000, true);
+	LIT(".");
+	put_digits(us % 1000000, 6);
+	LIT("\",\"session_id\":");
+	put_uint(1 + n / 400 * 8 + below(&r, 8));
+	LIT(",\"message_id\":");
+	put_uint(n + 1);
+	LIT(",\"role_name\":\"");
+	puts_(roles[role]);
+	LIT("\",\"step_id\":");
+	put_uint(1 + n % 5);
+	LIT(",\"round_index\":");
+	put_uint(1 + n / 5 % 3);
+	LIT(",\"provider\":\"openai\",\"model\":\"m-large\",\"prompt\":");
+	put_prose(&r, tongue, text_bytes(&r, 1100));
+	LIT(",\"response\":");
+	if (failed)
+		LIT("\"\",\"success\":false,\"error_message\":\"TimeoutError('upstream')\"");
+	else {
+		put_prose(&r, tongue, text_bytes(&r, 700));
+		LIT(",\"success\":true,\"error_message\":null");
+	}
+	LIT(",\"performance_metrics\":{\"response_time_ms\":");
+	put_uint(300 + below(&r, 30000));
+	LIT(",\"prompt_length\":");
+	put_uint(100 + below(&r, 4000));
+	LIT(",\"response_length\":");
+	put_uint(below(&r, 4000));
+	LIT(",\"history_messages_count\":");
+	put_uint(below(&r, 12));
+	LIT("},\"metadata\":{\"stage\":\"completed\",\"task_type\":\"");
+	puts_(tasks[role]);
+	LIT("\",\"session_topic\":\"选择一款产品\",\"api_response_time\":null,\"model_used\":\"m-large\",\"finalized\":true}}\n");
+}
+
 /* ---- */
 
 static void
 usage(const char *why)
 {
-	fprintf(stderr, "gen: %s\nusage: gen runs|logs SIZE[K|M|G]\n", why);
+	fprintf(stderr, "gen: %s\nusage: gen runs|logs|records SIZE[K|M|G]\n", why);
 	exit(2);
 }
 
@@ -768,8 +844,10 @@ main(int argc, char *argv[])
 		put_line = put_run;
 	else if (strcmp(argv[1], "logs") == 0)
 		put_line = put_log;
+	else if (strcmp(argv[1], "records") == 0)
+		put_line = put_interaction;
 	else
-		usage("the first argument is runs or logs");
+		usage("the first argument is runs, logs or records");
 	size = parse_size(argv[2]);
 
 	make_pools();

@@ -1,59 +1,21 @@
 #!/bin/bash
-# run.sh - compare dedup and msg-extract with what people use today, in one run; prints Markdown.
+# run.sh - compare dedup and msg-extract with what people use today, in one run, then the recorder (recorder.sh);
+# prints Markdown.
 #
 #   B=build SIZE=300M SLICE=30M ROUNDS=3 MARCH=native tests/bench/run.sh
 #
 # Every command reads the same generated runs from the page cache and writes to /dev/null.  The rounds
 # take the commands in turn (every other round backwards) and the best time counts.  Slow tools get the
 # first SLICE of the data; throughput is what is compared.  Only ratios of one run mean something.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2154	# $work is set in lib.sh
 set -euo pipefail
-
 B=$(cd "${B:-$(dirname "$0")/../../build}" && pwd)
 cd "$(dirname "$0")"
-SIZE=${SIZE:-300M} SLICE=${SLICE:-30M} ROUNDS=${ROUNDS:-3}
-work=$(mktemp -d "${TMPDIR:-/tmp}/llmutils-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-export LC_ALL=C PATH="$B:$PATH"
+. ./lib.sh
+SIZE=${SIZE:-300M} SLICE=${SLICE:-30M}
 
 "$B/gen" runs "$SIZE" >"$work/big"
 "$B/gen" runs "$SLICE" >"$work/slice"
-missing=
-
-declare -a names inputs commands
-declare -A best peak
-add() {	# NAME big|slice COMMAND
-	names+=("$1") inputs+=("$2") commands+=("$3")
-}
-have() { command -v "$1" >/dev/null || { missing="$missing $1"; return 1; }; }
-
-measure() {	# INDEX
-	local i=$1 from to ms
-	from=$EPOCHREALTIME
-	/usr/bin/time -f %M -o "$work/peak" bash -c "exec ${commands[i]}" <"$work/${inputs[i]}" >/dev/null
-	to=$EPOCHREALTIME
-	ms=$(((${to/[.,]/} - ${from/[.,]/}) / 10))	# hundredths of milliseconds
-	if [ -z "${best[$i]:-}" ] || [ "$ms" -lt "${best[$i]}" ]; then best[$i]=$ms; fi
-	peak[$i]=$(tail -n 1 "$work/peak")
-}
-
-# Rounds, then the table; ratios are to the first command.
-report() {	# TITLE
-	local i round n=${#names[@]}
-	for ((round = 0; round < ROUNDS; round++)); do
-		for ((i = 0; i < n; i++)); do
-			measure $((round % 2 ? n - 1 - i : i))
-		done
-	done
-	printf '\n| %s | GB/s | time, in units of the first | peak memory, MB |\n|---|---|---|---|\n' "$1"
-	for ((i = 0; i < n; i++)); do
-		awk -v name="${names[i]}" -v bytes="$(stat -c %s "$work/${inputs[i]}")" -v t="${best[$i]}" -v kb="${peak[$i]}" \
-		    -v bytes0="$(stat -c %s "$work/${inputs[0]}")" -v t0="${best[0]}" 'BEGIN {
-			printf "| %s | %.3g | %.3g | %.0f |\n", name, bytes / t / 1e4, t / bytes * bytes0 / t0, kb / 1024
-		}'
-	done
-	names=() inputs=() commands=() best=() peak=()
-}
 
 anchor=
 if have c++ && c++ -O3 -march="${MARCH:-native}" -o "$work/anchor" anchor.cc -lsimdjson 2>/dev/null; then
@@ -94,4 +56,7 @@ add '`wc -l`' big 'wc -l'
 ! have gojq || add 'gojq (one shape)' slice "gojq -c '$last'"
 report 'last user message'
 
-[ -z "$missing" ] || printf '\nNot installed, so left out:%s.\n' "$(tr ' ' '\n' <<<"$missing" | sort -u | tr '\n' ' ' | sed 's/ $//; s/^/ /')"
+report_missing
+rm -rf "$work"
+echo
+exec ./recorder.sh
