@@ -45,8 +45,8 @@ opt_misuse(const char *fmt, ...)
 	die(ST_USAGE, "try '%s --help'", msg_name());
 }
 
-static bool
-parse_number(const char *s, bool units, int64_t *value)
+bool
+opt_parse_number(const char *s, bool units, int64_t *value)
 {
 	static const struct { const char *unit; int64_t n; } unit[] = {
 		{ "", 1 }, { "K", 1 << 10 }, { "k", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { "T", INT64_C(1) << 40 },
@@ -71,7 +71,7 @@ set_number(const struct opt *o, const char *arg)
 {
 	int64_t n;
 
-	if (!parse_number(arg, o->kind == OPT_SIZE_, &n))
+	if (!opt_parse_number(arg, o->kind == OPT_SIZE_, &n))
 		opt_misuse("--%s: '%s' is not a %s", o->name, arg, o->kind == OPT_SIZE_ ? "size (such as 64K, 100M)" : "number");
 	if (n < o->min || n > o->max)
 		opt_misuse("--%s: %s is not in %lld..%lld", o->name, arg, (long long)o->min, (long long)o->max);

@@ -69,6 +69,9 @@ struct tool {
  */
 int	opt_parse(const struct tool *tool, int argc, char *argv[]);
 
+/* A number as options take it, with units a size ("100M").  False: none. */
+bool	opt_parse_number(const char *s, bool units, int64_t *value);
+
 /* The threads to use: those of --jobs, or (0) the CPUs online, at most 4. */
 int	opt_jobs(int64_t given);
 

@@ -174,16 +174,29 @@ when_format(int64_t ms, char out[WHEN_SIZE])
 	return out;
 }
 
-int64_t
-when_local(int64_t ms)
+static int64_t
+local_offset(int64_t second)
 {
-	int64_t rest = ((ms % SECOND) + SECOND) % SECOND;
-	time_t t = (time_t)((ms - rest) / SECOND);
+	time_t t = (time_t)second;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
 	tm.tm_isdst = -1;
-	return (int64_t)mktime(&tm) * SECOND + rest;
+	return (int64_t)mktime(&tm) - second;
+}
+
+/* Clocks change at full quarters of an hour, and mktime looks for a new time zone each time, so the last offset is kept. */
+int64_t
+when_local(int64_t ms)
+{
+	static _Thread_local int64_t last = INT64_MIN, offset;
+	int64_t quarter = (ms - (ms < 0 ? 15 * MINUTE - 1 : 0)) / (15 * MINUTE);
+
+	if (quarter != last) {
+		offset = local_offset(quarter * 15 * MINUTE / SECOND) * SECOND;
+		last = quarter;
+	}
+	return ms + offset;
 }
 
 int64_t

@@ -40,7 +40,8 @@ tree_path(const char *dir)
 
 	if (dir != NULL)
 		return dir;
-	env = env_get((const char *const[]){ "LLM_RECORDS_BASE_DIR", NULL });
+	if (env == NULL)
+		env = env_get((const char *const[]){ "LLM_RECORDS_BASE_DIR", NULL });
 	return env != NULL ? env : DEFAULT_DIR;
 }
 

@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include <time.h>
+
 #include "base/when.h"
 
 static void
@@ -147,6 +149,39 @@ far_away(void **state)
 		assert_int_equal(strlen(when_format(far[i], out)), 24);
 }
 
+/* Every quarter of an hour around the changes of clocks, against mktime, in any order; and back as text. */
+static void
+local_times(void **state)
+{
+	static const char *const zones[] = { "UTC", "Asia/Shanghai", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "XXX3:30" };
+	char out[WHEN_SIZE];
+
+	(void)state;
+	for (size_t z = 0; z < N_OF(zones); z++) {
+		setenv("TZ", zones[z], 1);
+		tzset();
+		for (int i = 0; i < 20000; i++) {
+			int64_t ms = INT64_C(1700000000000) + (int64_t)chance(366 * 96) * 900000 + (int64_t)chance(900000), back;
+			time_t t = (time_t)(ms / 1000);
+			struct tm tm;
+			bool zoned;
+
+			gmtime_r(&t, &tm);
+			tm.tm_isdst = -1;
+			t = mktime(&tm);
+			assert_int_equal(when_local(ms), (int64_t)t * 1000 + ms % 1000);
+			when_format_local((int64_t)t * 1000000 + 275173, out);
+			assert_true(when_parse(out, strlen(out), &back, &zoned) && zoned);
+			assert_int_equal(back, (int64_t)t * 1000 + 275);
+		}
+		assert_int_equal(when_local(0) - when_local(900000), -900000);	/* another zone is another cache */
+	}
+	setenv("TZ", "UTC", 1);
+	tzset();
+	assert_int_equal(when_local(-1), -1);
+	assert_string_equal(when_format_local(INT64_C(1765110248275173), out), "2025-12-07T12:24:08.275173Z");
+}
+
 int
 main(void)
 {
@@ -156,6 +191,7 @@ main(void)
 		cmocka_unit_test(days_of_months),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(far_away),
+		cmocka_unit_test(local_times),
 	};
 
 	return cmocka_run_group_tests_name("when", tests, NULL, NULL);
