@@ -36,10 +36,12 @@ WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/workflow.sh
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib libcrypto
+# Debian's static libdeflate compresses a quarter faster than its shared one.
+DEFLATE = $(if $(wildcard $(shell $(CC) -print-file-name=libdeflate.a)),-l:libdeflate.a,-ldeflate)
 ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)	# as needed: dedup starts without libcurl
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) -ldeflate -lm -ldl
+LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) $(DEFLATE) -lm -ldl
 
 FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30

@@ -394,6 +394,7 @@ main(int argc, char *argv[])
 	int64_t start = when_mono();
 	int n = opt_parse(&tool, argc, argv);
 
+	mem_keep();
 	open_join(&j);
 	read_messages(&j, argv, n);
 	sort_wanted(&j);

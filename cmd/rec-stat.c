@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/progress.h"
@@ -281,6 +282,7 @@ main(int argc, char *argv[])
 {
 	const char *base;
 
+	mem_keep();
 	(void)opt_parse(&tool, argc, argv);
 	if (opts.max_age >= 0 && !opts.health)
 		opt_misuse("--max-age is for --health");

@@ -397,6 +397,7 @@ main(int argc, char *argv[])
 	int64_t start = when_mono();
 	int st;
 
+	mem_keep();
 	(void)opt_parse(&tool, argc, argv);
 	set_selection(&c);
 	if (opts.follow)

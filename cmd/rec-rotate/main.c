@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/env.h"
+#include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/progress.h"
@@ -126,6 +127,7 @@ main(int argc, char *argv[])
 	struct run r = { .archive = -1 };
 	int64_t start = when_mono();
 
+	mem_keep();
 	opt_parse(&tool, argc, argv);
 	set_defaults();
 	r = (struct run){

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,4 +56,13 @@ mem_grow(void *p, size_t *cap, size_t want, size_t size)
 	p = mem_resize(p, n, size);
 	*cap = n;
 	return p;
+}
+
+void
+mem_keep(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);	/* the most that it takes */
+	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+#endif
 }

@@ -22,4 +22,10 @@ char	*mem_dup(const char *s, size_t len);	/* adds a terminating NUL */
  */
 void	*mem_grow(void *p, size_t *cap, size_t want, size_t size);
 
+/*
+ * For tools that take and free large buffers again and again: keep them for the next use, instead of giving their pages back to
+ * the kernel, which must clear them each time.  To be called first of all.
+ */
+void	mem_keep(void);
+
 #endif
