@@ -36,7 +36,7 @@ static struct {
 
 static const struct opt table[] = {
 	OPT_STRING(0, "by", "PATH", &opts.by, "the message's id (default id)"),
-	OPT_STRING('d', "dir", "DIR", &opts.dir, "the tree (default $LLM_RECORDS_BASE_DIR, else logs/llm_interactions)"),
+	OPT_TREE(&opts.dir),
 	OPT_NUMBER('j', "jobs", &opts.in.jobs, 1, 64, "threads that read the tree (default: CPUs, at most 4)"),
 	OPT_FILTER(opts.in),
 };
@@ -392,9 +392,10 @@ main(int argc, char *argv[])
 {
 	struct join j = { .status = ST_OK };
 	int64_t start = when_mono();
-	int n = opt_parse(&tool, argc, argv);
+	int n;
 
 	mem_keep();
+	n = opt_parse(&tool, argc, argv);
 	open_join(&j);
 	read_messages(&j, argv, n);
 	sort_wanted(&j);

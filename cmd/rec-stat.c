@@ -34,7 +34,7 @@ static struct {
 } opts = { .max_age = -1 };
 
 static const struct opt table[] = {
-	OPT_STRING('d', "dir", "DIR", &opts.dir, "the tree (default $LLM_RECORDS_BASE_DIR, else logs/llm_interactions)"),
+	OPT_TREE(&opts.dir),
 	OPT_CHOICE('f', "format", "auto|json|table", &opts.format, "how to write it (auto: a table on a terminal)"),
 	OPT_FLAG(0, "health", &opts.health, "tell how the tree is instead; status 0 when healthy"),
 	OPT_NUMBER('j', "jobs", &opts.jobs, 1, 64, "threads (default: CPUs, at most 4)"),
@@ -244,6 +244,16 @@ show_progress(void *ctx, uint64_t records)
 	progress_show(records, 0, 0);
 }
 
+static void
+open_tree(struct tree *t, const char *base)
+{
+	if (tree_open(t, base, false) == 0)
+		return;
+	if (errno == ENOENT || errno == ENOTDIR)
+		die(ST_USAGE, "%s: %s; name the tree with --dir or LLM_RECORDS_BASE_DIR", base, strerror(errno));
+	die(ST_FAILED, "%s: %s", base, strerror(errno));
+}
+
 static int
 tell_statistics(const char *base)
 {
@@ -255,9 +265,7 @@ tell_statistics(const char *base)
 	int64_t start = when_mono();
 	char *path;
 
-	if (tree_open(&tree, base, false) == -1)
-		die(errno == ENOENT || errno == ENOTDIR ? ST_USAGE : ST_FAILED,
-		    "%s: %s; name the tree with --dir or LLM_RECORDS_BASE_DIR", base, strerror(errno));
+	open_tree(&tree, base);
 	progress_start((enum progress_when)opts.progress, "records");
 	if (stats_read(&s, &w, show_progress, &path) == -1)
 		die(ST_FAILED, "%s: %s", path, strerror(errno));

@@ -45,7 +45,7 @@ static struct {
 static const struct opt table[] = {
 	OPT_FLAG(0, "best-effort", &opts.best_effort, "pass records on also when they cannot be recorded"),
 	OPT_NUMBER('b', "buffer", &opts.buffer, 1, 100000, "most records to gather before they are written (default 100)"),
-	OPT_STRING('d', "dir", "DIR", &opts.dir, "the tree (default $LLM_RECORDS_BASE_DIR, else logs/llm_interactions)"),
+	OPT_TREE(&opts.dir),
 	OPT_FILTER(opts.in),
 	OPT_DURATION(0, "flush-every", &opts.flush_every, "longest time to gather (default 30s)"),
 	OPT_CHOICE(0, "fsync", "always|flush|never", &opts.fsync, "what is on disk before it is passed on (default flush)"),

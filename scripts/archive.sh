@@ -20,6 +20,7 @@
 # be read or the tree is not healthy; 2 wrong usage or configuration, or there is no such tree; 3 gave up on something,
 # run again to resume; 128+N by signal N.
 # shellcheck disable=SC2034,SC2154,SC2317	# workflow.sh uses and sets variables; the stages are called by name
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"	# as in: sh archive.sh
 set -euo pipefail
 
 workflow=archive
@@ -63,6 +64,18 @@ parse_options() {
 	done
 	[[ -z $quiet || -z $verbose ]] || misuse '-q and -v exclude each other'
 	[[ -z $dir_given || -n $dir ]] || misuse '--dir: wants a value'
+}
+
+# A setting as the tools read it: without blanks, then quotes, around it.
+trimmed() {
+	local v=$1
+
+	v=${v#"${v%%[![:space:]]*}"}
+	v=${v%"${v##*[![:space:]]}"}
+	case $v in
+	\"*\" | \'*\') v=${v:1:-1} ;;
+	esac
+	printf '%s' "$v"
 }
 
 # ---- the stages ----
@@ -145,12 +158,13 @@ job() {
 parse_options "$@"
 find_tools rec-rotate rec-stat	# before .env, which names no programs
 read_env
-tree=${dir:-${LLM_RECORDS_BASE_DIR:-logs/llm_interactions}}
+tree=$(trimmed "${LLM_RECORDS_BASE_DIR-}")
+tree=${dir:-${tree:-logs/llm_interactions}}
 common=(--dir "$tree" ${quiet:+--quiet} ${verbose:+--verbose})
 
 [[ -d $tree ]] || misuse "$tree: there is no such tree; name it with --dir or LLM_RECORDS_BASE_DIR"
 if ! { exec 9<"$tree"; } 2>/dev/null; then
-	warn "$tree: cannot be read"
+	warn "$tree: cannot be read by $(id -un 2>/dev/null || id -u)"
 	exit 3
 fi
 # The lock is on the folder itself, so a dry run leaves nothing behind.  Where that cannot be (status other than 1, as on

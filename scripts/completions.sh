@@ -65,7 +65,7 @@ awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 	$3 != "" && $4 != "" && $5 == "" {
 		n++
 		when[n] = $1 " " $3 ($2 == "" ? "" : "|" $1 " -" $2)
-		what[n] = $4 ~ /^(FILE|DIR)$/ ? "files=1" : "free=1"
+		what[n] = $4 ~ /^(FILE|DIR)$/ ? ($4 == "DIR" ? "files=-d" : "files=-f") : "free=1"
 	}
 	$3 == "" { operand[$1] = 1 }
 	function quoted(s) { gsub(/ /, "\\ ", s); return s }
@@ -88,7 +88,7 @@ awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 		print "\tcase $tool in"
 		count = split(tools, t, " ")
 		for (i = 1; i <= count; i++)
-			print "\t" t[i] ") words=\"" substr(words[t[i]], 2) "\"" (operand[t[i]] ? "; [[ $cur == -* ]] || files=1" : "") " ;;"
+			print "\t" t[i] ") words=\"" substr(words[t[i]], 2) "\"" (operand[t[i]] ? "; [[ $cur == -* || -n $files ]] || files=-f" : "") " ;;"
 		print "\tesac"
 		print "\tif [[ -n $choices ]]; then"
 		print "\t\tmapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$cur\")"
@@ -96,7 +96,7 @@ awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 		print "\t\tCOMPREPLY=()"
 		print "\telif [[ -n $files ]]; then"
 		print "\t\tcompopt -o filenames 2>/dev/null"
-		print "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")"
+		print "\t\tmapfile -t COMPREPLY < <(compgen $files -- \"$cur\")"
 		print "\telse"
 		print "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")"
 		print "\t\t[[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null"

@@ -16,6 +16,7 @@
 # Exit status: 0 all done, or another sync is at work here; 1 some records were rejected; 2 wrong usage or
 # configuration; 3 gave up, run again to resume; 128+N by signal N.
 # shellcheck disable=SC2034,SC2154,SC2317	# workflow.sh uses and sets variables; the stages are called by name
+[ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"	# as in: sh sync.sh
 set -euo pipefail
 
 workflow=sync

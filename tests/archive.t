@@ -98,6 +98,8 @@ is 'and the summary last' "$(tail -n 1 "$err" | grep -Ec "$summary")" 1
 # ---- usage and configuration ----
 
 ok '--help' status 0 "$archive" --help
+ok 'run by sh' status 0 sh "$archive" --help
+like '... it is the same' "$out" '^archive\.sh '
 unlike 'has nothing for shellcheck' "$out" shellcheck
 for o in archive-days dir error-days force help jobs max-size dry-run quiet session-days verbose; do
 	ok "llmutils-archive(7) and archive.sh --help tell of --$o" sh -c 'grep -q -e "--$0" "$1" && grep -q "^\.It Fl.* \\\\-$0" "$2"' \
@@ -182,6 +184,13 @@ is 'the first one does its work' "$? $(actions first)" '0 compress 3 expire 3 ro
 ok 'then the next may' status 0 "$archive"
 like 'and has nothing left to do' "$err" 'rotated=0 compressed=0 expired=0 '
 
+# ---- settings ----
+
+fresh quoted
+for v in "\"$tree\"" " '$tree'	" " $tree "; do
+	ok "the tree's name is read as the tools do: $v" status 0 env LLM_RECORDS_BASE_DIR="$v" "$archive"
+done
+
 # ---- failures ----
 
 fresh failing
@@ -261,14 +270,13 @@ while [ ! -e stop ]; do
 	sleep 0.02
 done | sed -u 's/"id":"[^"]*",//' | rec-write -q --flush-every 10ms >acked &
 writer=$!
-killed=0
-for ms in 3 6 9 12 15 18 21 24 27 30 35 40 45 50 60 80; do
-	rm -f pid
-	setsid sh -c 'echo $$ >pid; exec "$0" --max-size 4K' "$archive" >/dev/null 2>&1 &
+killed=0 i=0
+while [ $i -lt 16 ] || { [ $killed -lt 3 ] && [ $i -lt 100 ]; }; do
+	i=$((i + 1)) ms=$((1 + i * 7 % 83))
+	setsid "$archive" --max-size 4K >/dev/null 2>&1 &	# no group's leader, so its process is the session's
 	shell=$!
-	within 5 test -s pid
-	sleep "$(printf '0.%03d' "$ms")"
-	ps -o pid= -s "$(cat pid)" | xargs -r kill -9 2>/dev/null
+	sleep "$(printf '0.%03d' $ms)"
+	ps -o pid= -s $shell | xargs -r kill -9 2>/dev/null
 	wait $shell 2>/dev/null
 	[ $? != 137 ] || killed=$((killed + 1))
 done

@@ -55,6 +55,8 @@ is 'with a blank instead of =' "$(complete_bash ls-fetch --api v)" 'v1 v2 '
 : >ledger.ndjson
 is 'a file for an option' "$(complete_bash bt-push --ledger = ledg)" 'ledger.ndjson '
 is 'a file to read' "$(complete_bash dedup -k id ledg)" 'ledger.ndjson '
+mkdir ledgers
+is 'a folder where one is wanted' "$(complete_bash rec-cat --dir = ledg) $(complete_bash msg-join -d ledg)" 'ledgers  ledgers '
 is 'nothing where anything may stand' "$(complete_bash dedup -k '')" ' '
 for t in $tools; do
 	for o in $("$t" --help | sed -n 's/^  \(-.,\|   \) --\([a-z-]*\).*/\2/p'); do

@@ -23,6 +23,10 @@ ok 'a tree that does not exist is status 2' status 2 rec-cat --dir no/tree
 is '... said' "$(cat "$err")" 'rec-cat: no/tree: No such file or directory; name the tree with --dir or LLM_RECORDS_BASE_DIR'
 ok '... the one of the environment, too' env LLM_RECORDS_BASE_DIR=other sh -c 'rec-cat 2>&1 | grep "^rec-cat: other: "'
 ok '... the default' sh -c 'rec-cat 2>&1 | grep "^rec-cat: logs/llm_interactions: "'
+for t in rec-cat rec-stat rec-rotate rec-write msg-join; do
+	ok "$t: an empty --dir, as of a variable that is not set, is status 2" status 2 "$t" --dir '' </dev/null
+	is '... said' "$(head -n 1 "$err")" "$t: --dir: wants a value"
+done
 mkdir tree
 shows 'an empty tree has nothing' ''
 shows '... no session' '' --session 7
@@ -244,6 +248,18 @@ unset TMPDIR
 run rec-cat --dir tree
 same '... byte for byte' "$out" "$(day $D)"
 
+
+new_tree
+perl -e 'print "{\"session_id\":1,\"prompt\":\"", "x" x ((64 << 20) - 40), "\"}\n"' >long
+rec-write --dir tree <long >filled
+run rec-cat --dir tree
+same 'the longest line that rec-write takes is read, with what it filled in' "$out" filled
+new_tree
+perl -e 'print "{\"a\":\"", "x" x (65 << 20), "\"}\n{\"id\":\"z\"}\n"' >"$(day $D)"
+ok 'a longer one is not' status 1 rec-cat --dir tree
+is '... it is told' "$(cat "$out" "$err")" "{\"id\":\"z\"}
+rec-cat: $(day $D):1: longer than 64 MiB"
+
 # ---- --follow ----
 
 # follow OPTIONS: starts it; its output is in $fout.  seen IDS: waits until just these have come.
@@ -374,7 +390,7 @@ lines_of() { json r.id <"$1" | sort; }
 
 new_tree; : >"$(day $D)"
 use_writers 3000
-rounds=0 failed='' rotations=0
+rounds=0 failed='' rotations=0 rotator=''
 while writing && [ $rounds -lt 200 ]; do
 	sort w1 w2 >acked
 	if ! status 0 rec-cat --dir tree --jobs $((rounds % 3 + 1)) >/dev/null || [ -s "$err" ]; then failed="$st $(cat "$err")"; break; fi
@@ -385,7 +401,7 @@ while writing && [ $rounds -lt 200 ]; do
 	[ $((rounds % 2)) != 1 ] || { rotate_locked & rotator=$!; rotations=$((rotations + 1)); }
 	[ $((rounds % 2)) != 0 ] || wait $rotator
 done
-wait $p1 $p2
+wait $p1 $p2 $rotator
 is "two writers, $rotations rotations, $rounds readers: whole lines, none lost, none twice" "$failed" ''
 ok '... really at the same time' test $rounds -gt 5 -a $rotations -gt 1
 

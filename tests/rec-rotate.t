@@ -303,6 +303,13 @@ ok '--archive-days' status 0 rec-rotate --dir t --archive-days 10
 is '... removes by the day in the name' "$(json '`${r.action} ${r.age_days < 12} ${r.path}`' <"$out" | sort)" "$(echo "expire false archive/2001-01-01_errors_20010102T030405.000006Z.json.gz
 expire true archive/$(day 11)_errors_20010102T030405.000006Z.json.gz" | sort)"
 ok '... the others stay' test -e "$archived"
+new_tree t
+rows 0 2 >t/by_date/"$(day 40)"_all_interactions.json
+touch -d '3 days ago' t/by_date/*
+rec-rotate --dir t --max-size 1 --archive-days 10 --dry-run >would
+run rec-rotate --dir t --max-size 1 --archive-days 10
+is '... what is rotated only now, too' "$(json r.action <"$out" | tr '\n' ' ')" 'rotate compress expire '
+is '... as --dry-run says' "$(json '`${r.action} ${r.age_days}`' <would)" "$(json '`${r.action} ${r.age_days}`' <"$out")"
 # today is a local day
 new_tree t
 rows 0 1 >t/errors/"$(TZ=UTC-14 date -d '30 days ago' +%F)"_errors.json

@@ -350,4 +350,24 @@ elif setpriv --reuid 65534 --clear-groups test -x "$B/rec-stat" 2>/dev/null; the
 else
 	skip 2 'root may write everywhere'
 fi
+
+# ---- what this user may not read ----
+
+# as_other CMD... - as a user who is not root
+as_other() { if [ "$(id -u)" = 0 ]; then setpriv --reuid 65534 --clear-groups "$@"; else "$@"; fi; }
+if as_other test -x "$B/rec-stat" 2>/dev/null; then
+	tree; chmod 755 "$T"; mkdir -p tree/by_session/session_a; chmod 000 tree/by_session/session_a
+	ok 'a session that may not be read is status 3' status 3 as_other rec-stat --dir tree
+	is '... named' "$(cat "$err")" 'rec-stat: tree/by_session/session_a: Permission denied'
+	ok '... to rec-cat, too' status 3 as_other rec-cat --dir tree --session a --latest 1
+	is '... named' "$(cat "$err")" 'rec-cat: tree/by_session/session_a: Permission denied'
+	chmod 000 tree
+	for t in rec-stat rec-cat; do
+		ok "$t: a tree that may not be read is status 3" status 3 as_other $t --dir tree
+		is '... for that reason' "$(cat "$err")" "$t: tree: Permission denied"
+	done
+	chmod -R u+rwx tree
+else
+	skip 8 'there is no other user'
+fi
 done_testing

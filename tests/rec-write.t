@@ -176,7 +176,7 @@ is 'one id in several spellings is one session' "$(for f in t/by_session/*/*; do
 # ---- modes and links ----
 
 rm -rf t
-(umask 0; rec 1 | rec-write --dir t/in >/dev/null)
+(umask 0; rec 1 | rec-write --dir t/in/ >/dev/null)
 is 'files are for their owner only' "$(find t/in -type f -exec stat -c %a {} + | sort -u)" 600
 is 'folders too' "$(find t/in -type d -exec stat -c %a {} + | sort -u)" 700
 mkdir outside; echo mine >outside/file
@@ -321,10 +321,6 @@ is 'latest.json is at most 16 MiB' "$st $(($(wc -c <$L) > 16777216)) $(tail -n 1
 rm -f huge
 
 rm -rf t; mkdir -p t/real_time; rec 0 >$L
-for w in a b c; do
-	(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do for j in 1 2 3; do rec $w$i.$j; done | rec-write --dir t --latest 20; done >/dev/null) &
-	eval "w_$w=$!"
-done
 node -e '
 	const fs = require("fs");
 	let reads = 0;
@@ -332,8 +328,14 @@ node -e '
 		const rows = fs.readFileSync("t/real_time/latest.json", "utf8");
 		if (!rows.endsWith("\n") || rows.trim().split("\n").map((l) => JSON.parse(l)).length > 20)
 			console.log("torn:", rows);
+		if (reads === 0) fs.writeFileSync("looking", "");
 	}
 	console.error(reads);' >torn 2>reads & reader=$!
+within 30 test -e looking
+for w in a b c; do
+	(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do for j in 1 2 3; do rec $w$i.$j; done | rec-write --dir t --latest 20; done >/dev/null) &
+	eval "w_$w=$!"
+done
 wait $w_a $w_b $w_c
 : >written; wait $reader
 ok "a reader of latest.json looked often ($(tail -n 1 reads))" test "$(tail -n 1 reads)" -ge 20

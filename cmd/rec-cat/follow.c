@@ -33,6 +33,7 @@ struct follow {
 	size_t	 n, cap;
 	struct walk walk;	/* how parts are read */
 	struct part_shared shared;
+	struct spill spill;	/* of the part at hand */
 	struct tree_parts archived;	/* as listed last */
 	struct tree_watch watch;
 	struct buf path;	/* of the file at hand */
@@ -54,6 +55,7 @@ follow_new(struct cat *c)
 	f->cat = c;
 	f->walk = (struct walk){ .tree = &c->tree, .kind = c->kind, .session = c->session, .texts = true, .jobs = 1 };
 	f->shared.walk = &f->walk;
+	atomic_init(&f->spill.fd, -1);
 	f->shared.seed = keyseed_random();
 	return f;
 }
@@ -167,6 +169,7 @@ put_part(struct follow *f, struct part *p, uint64_t from)
 	struct buf scratch = { 0 };
 	int error;
 
+	p->spill = &f->spill;
 	part_read(p, &f->shared);
 	for (size_t i = 0; p->error == 0 && i < p->n; i++) {
 		struct span text = { part_text(&p->v[i], &scratch), p->v[i].len };
@@ -180,6 +183,7 @@ put_part(struct follow *f, struct part *p, uint64_t from)
 	c->read += p->lines;
 	error = p->error;
 	part_free(p, &f->shared);
+	spill_close(&f->spill);
 	buf_free(&scratch);
 	if (error == 0)
 		return 0;
@@ -195,7 +199,7 @@ put_live(struct follow *f, struct tail *t, uint64_t end)
 	const char *path = live_path(f, t->day);
 	uint64_t from = t->at;
 	struct part p = {
-		.name = { .kind = f->cat->kind }, .path = mem_dup(path, strlen(path)), .size = end - from, .text.fd = -1,
+		.name = { .kind = f->cat->kind }, .path = mem_dup(path, strlen(path)), .size = end - from,
 		.fd = fcntl(t->fd, F_DUPFD_CLOEXEC, 0),
 	};
 
@@ -210,7 +214,7 @@ put_live(struct follow *f, struct tail *t, uint64_t end)
 static int
 put_rotated(struct follow *f, const struct tree_part *name)
 {
-	struct part p = { .name = *name, .fd = -1, .text.fd = -1 };
+	struct part p = { .name = *name, .fd = -1 };
 
 	buf_clear(&f->path);
 	tree_part_path(name, &f->path);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/msg.h"
@@ -28,7 +27,7 @@ static struct {
 static const struct opt table[] = {
 	OPT_STRING(0, "date", "DAY", &opts.date, "one day: 2025-12-07, today or yesterday"),
 	OPT_NUMBER(0, "days", &opts.days, 1, 100000, "the last N days, today included"),
-	OPT_STRING('d', "dir", "DIR", &opts.dir, "the tree (default: LLM_RECORDS_BASE_DIR, or logs/llm_interactions)"),
+	OPT_TREE(&opts.dir),
 	OPT_FLAG(0, "errors", &opts.errors, "failed interactions only"),
 	OPT_FLAG('f', "follow", &opts.follow, "go on with what is written, until interrupted"),
 	OPT_STRING(0, "from", "DAY", &opts.from, "this day and later ones"),
@@ -206,11 +205,20 @@ take_opened(void *ctx, const char *day, const char *stamp, int fd, uint64_t size
 }
 
 static void
-give_up(struct cat *c, const char *path)
+give_up(const char *path)
 {
 	if (errno == EINTR && sig_caught() != 0)
 		exit(sig_exit(ST_FAILED));
-	die(ST_FAILED, "%s: %s", path == NULL ? c->tree.path : path, strerror(errno));
+	die(ST_FAILED, "%s: %s", path, strerror(errno));
+}
+
+static void
+give_up_on(const struct cat *c, const char *folder)
+{
+	struct buf path = { 0 };
+
+	buf_addf(&path, "%s/%s", c->tree.path, folder);
+	give_up(buf_str(&path));
 }
 
 /* Read these days ("": no bound) into l, or out. */
@@ -227,7 +235,7 @@ read_days(struct cat *c, const char *from, const char *to, struct newest *l, str
 
 	g.walk = &w;
 	if (walk_run(&w, &path) == -1)
-		give_up(c, path);
+		give_up(path);
 	c->read += w.lines;
 	c->rejects.n += w.unreadable - g.told;	/* of a file only the first are told */
 	buf_free(&g.merged);
@@ -254,9 +262,10 @@ list_days(struct cat *c)
 	struct days d = { 0 };
 	size_t all = 0;
 
-	if (tree_list_live(&c->tree, c->kind, c->session, &parts) == -1 ||
-	    tree_list_archive(&c->tree, c->kind, c->session, &parts) == -1)
-		give_up(c, NULL);
+	if (tree_list_live(&c->tree, c->kind, c->session, &parts) == -1)
+		give_up_on(c, parts.failed);
+	if (tree_list_archive(&c->tree, c->kind, c->session, &parts) == -1)
+		give_up_on(c, TREE_ARCHIVE);
 	d.v = mem_zero(parts.n, sizeof *d.v);
 	for (size_t i = 0; i < parts.n; i++)
 		if (cat_has_day(c, parts.v[i].day))
@@ -362,8 +371,11 @@ open_tree(struct cat *c)
 {
 	const char *path = tree_path(opts.dir);
 
-	if (tree_open(&c->tree, path, false) == -1)
+	if (tree_open(&c->tree, path, false) == 0)
+		return;
+	if (errno == ENOENT || errno == ENOTDIR)
 		die(ST_USAGE, "%s: %s; name the tree with --dir or LLM_RECORDS_BASE_DIR", path, strerror(errno));
+	die(ST_FAILED, "%s: %s", path, strerror(errno));
 }
 
 /* The newest records, or all; then what comes. */
@@ -385,7 +397,7 @@ run(struct cat *c)
 	std_flush(&c->out);
 	progress_clear();
 	if (follow != NULL && follow_run(follow, since, &path) == -1)
-		give_up(c, path);
+		give_up(path);
 	follow_free(follow);
 	free(days.v);
 }

@@ -14,7 +14,6 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "base/msg.h"
 #include "base/progress.h"
 #include "base/sig.h"
 #include "rotate.h"

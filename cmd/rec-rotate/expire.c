@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -10,33 +9,9 @@
 
 #include "base/msg.h"
 #include "base/sig.h"
-#include "base/when.h"
 #include "rotate.h"
 
-#define DAY_MS		INT64_C(86400000)
 #define GUARD_S		86400		/* what was written to that recently is kept */
-
-/* Days since the epoch. */
-static int64_t
-day_number(const char *day)
-{
-	int64_t ms = 0;
-
-	when_parse(day, strlen(day), &ms, NULL);
-	return ms / DAY_MS;
-}
-
-static int64_t
-today(void)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	char day[TREE_DAY_SIZE + 8];
-
-	if (localtime_r(&now, &tm) == NULL || strftime(day, sizeof day, "%Y-%m-%d", &tm) == 0)
-		return 0;
-	return day_number(day);
-}
 
 static int64_t
 limit(const struct run *r, const struct tree_part *p)
@@ -92,6 +67,7 @@ expire(struct run *r, const struct tree_part *p, int64_t age)
 {
 	struct buf path = { 0 };
 	struct stat st;
+	bool done = false;
 	int fd;
 
 	tree_part_path(p, &path);
@@ -100,25 +76,24 @@ expire(struct run *r, const struct tree_part *p, int64_t age)
 		if (errno != EINTR && !run_is_none(errno))
 			run_failed(r, path.p, strerror(errno));
 	} else if (!is_kept(r, p, path.p, &st)) {
-		if (!r->dry_run && remove_file(r, path.p) == -1) {
+		done = r->dry_run || remove_file(r, path.p) == 0;
+		if (!done)
 			run_failed(r, path.p, strerror(errno));
-		} else {
-			r->expired++;
-			TELL(r, .what = "expire", .path = path.p, .bytes = st.st_size, .day = p->day, .age_days = age);
-		}
 	}
 	if (fd != -1)
-		close(fd);
+		close(fd);	/* before we may have to wait for who reads stdout */
+	if (done) {
+		r->expired++;
+		TELL(r, .what = "expire", .path = path.p, .bytes = st.st_size, .day = p->day, .age_days = age);
+	}
 	buf_free(&path);
 }
 
 static void
 expire_parts(struct run *r, const struct tree_parts *l)
 {
-	int64_t now = today();
-
 	for (size_t i = 0; i < l->n && sig_caught() == 0; i++) {
-		int64_t age = now - day_number(l->v[i].day);
+		int64_t age = run_age(l->v[i].day);
 
 		if (age > limit(r, &l->v[i]))
 			expire(r, &l->v[i], age);
@@ -148,7 +123,7 @@ expire_all(struct run *r)
 
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
 		if (tree_list_live(&r->tree, kinds[k], NULL, &l) == -1)
-			run_failed(r, ".", strerror(errno));
+			run_failed(r, l.failed, strerror(errno));
 		expire_parts(r, &l);
 		tree_parts_clear(&l);
 	}

@@ -30,7 +30,7 @@ static struct {
 
 static const struct opt table[] = {
 	OPT_NUMBER(0, "archive-days", &opts.archive_days, 1, MOST_DAYS, "remove archived files that are older (default: never)"),
-	OPT_STRING('d', "dir", "DIR", &opts.dir, "the tree (default logs/llm_interactions)"),
+	OPT_TREE(&opts.dir),
 	OPT_FLAG('n', "dry-run", &opts.dry_run, "change nothing, print what would be done"),
 	OPT_NUMBER(0, "error-days", &opts.error_days, 1, MOST_DAYS, "remove files of errors that are older (default 30)"),
 	OPT_FLAG('f', "force", &opts.force, "expire also what was written to within the last 24 hours"),
@@ -110,13 +110,12 @@ lock_archive(const struct run *r)
 		return true;
 	if (fd != -1 && errno == EWOULDBLOCK) {
 		note("%s: another rec-rotate is at work: waiting", r->tree.path);
-		while (flock(fd, LOCK_EX) == -1) {
-			if (errno != EINTR)
-				break;
-			if (sig_caught() != 0)
-				return false;
-		}
-		return true;
+		do
+			if (flock(fd, LOCK_EX) == 0)
+				return true;
+		while (errno == EINTR && sig_caught() == 0);
+		if (errno == EINTR)
+			return false;
 	}
 	die(ST_FAILED, "%s/" TREE_ARCHIVE "/" LOCK ": %s", r->tree.path, strerror(errno));
 }

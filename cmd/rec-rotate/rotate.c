@@ -150,27 +150,31 @@ static void
 rotate(struct run *r, const char *path, const char *to)
 {
 	int64_t size;
-	int fd = lock_large(r, path, &size);
+	int fd = lock_large(r, path, &size), error;
 
 	if (fd == -1)
 		return;
-	if (rotate_locked(r, fd, path, to, &size) == -1) {
-		run_failed(r, path, errno == EXDEV ? "the archive is on another file system, where it cannot be moved" : strerror(errno));
-	} else {
-		r->rotated++;
-		TELL(r, .what = "rotate", .path = path, .to = to, .bytes = size);
+	error = rotate_locked(r, fd, path, to, &size) == -1 ? errno : 0;
+	close(fd);	/* unlocks: writers that waited find that the name means another file; not to wait for who reads stdout */
+	if (error != 0) {
+		run_failed(r, path, error == EXDEV ? "the archive is on another file system, where it cannot be moved" : strerror(error));
+		return;
 	}
-	close(fd);	/* unlocks: writers that waited find that the name means another file */
+	r->rotated++;
+	TELL(r, .what = "rotate", .path = path, .to = to, .bytes = size);
 }
 
 static void
-would_rotate(const struct run *r, const char *path, struct buf *to, int64_t size)
+would_rotate(const struct run *r, const char *path, const char *day, struct buf *to, int64_t size)
 {
 	char *part = strdup(buf_str(to));
+	int64_t age = run_age(day);
 
 	TELL(r, .what = "rotate", .path = path, .to = part, .bytes = size);
 	buf_adds(to, ".gz");
 	TELL(r, .what = "compress", .path = part, .to = buf_str(to), .bytes = size);
+	if (r->archive_days != 0 && age > r->archive_days)
+		TELL(r, .what = "expire", .path = to->p, .bytes = size, .day = day, .age_days = age);
 	free(part);
 }
 
@@ -191,7 +195,7 @@ rotate_part(struct run *r, const struct tree_part *live, const struct tree_parts
 	part.archived = true;
 	tree_part_path(&part, &to);
 	if (r->dry_run)
-		would_rotate(r, buf_str(&path), &to, size);
+		would_rotate(r, buf_str(&path), part.day, &to, size);
 	else
 		rotate(r, buf_str(&path), buf_str(&to));
 out:
@@ -207,8 +211,10 @@ rotate_all(struct run *r)
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
 		struct tree_parts live = { 0 }, archived = { 0 };
 
-		if (tree_list_live(&r->tree, kinds[k], NULL, &live) == -1 || tree_list_archive(&r->tree, kinds[k], NULL, &archived) == -1)
-			run_failed(r, ".", strerror(errno));
+		if (tree_list_live(&r->tree, kinds[k], NULL, &live) == -1)
+			run_failed(r, live.failed, strerror(errno));
+		if (tree_list_archive(&r->tree, kinds[k], NULL, &archived) == -1)
+			run_failed(r, TREE_ARCHIVE, strerror(errno));
 		for (size_t i = 0; i < live.n && sig_caught() == 0; i++)
 			rotate_part(r, &live.v[i], &archived);
 		tree_parts_free(&live);

@@ -49,6 +49,8 @@ void	discard_leftover(struct run *r);
 void	compress_all(struct run *r);
 /* expire.c: remove what is too old, and empty session folders. */
 void	expire_all(struct run *r);
+/* How many days ago that day is. */
+int64_t	run_age(const char *day);
 
 /*
  * pack.c: compress from (size bytes) into to, an empty file, then sync it, read it back and compare, with jobs threads.

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/progress.h"
 #include "base/std.h"
+#include "base/when.h"
 #include "json/str.h"
 #include "rotate.h"
+
+#define DAY_MS INT64_C(86400000)
 
 static void
 put_text(struct buf *out, const char *name, const char *text)
@@ -101,4 +104,32 @@ run_list_archive(struct run *r, struct tree_parts *out)
 		run_failed(r, TREE_ARCHIVE, strerror(errno));
 	if (out->n != 0)
 		qsort(out->v, out->n, sizeof *out->v, tree_part_order);
+}
+
+/* Days since the epoch. */
+static int64_t
+day_number(const char *day)
+{
+	int64_t ms = 0;
+
+	when_parse(day, strlen(day), &ms, NULL);
+	return ms / DAY_MS;
+}
+
+static int64_t
+today(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char day[TREE_DAY_SIZE + 8];
+
+	if (localtime_r(&now, &tm) == NULL || strftime(day, sizeof day, "%Y-%m-%d", &tm) == 0)
+		return 0;
+	return day_number(day);
+}
+
+int64_t
+run_age(const char *day)
+{
+	return today() - day_number(day);
 }

@@ -106,6 +106,9 @@ set(const struct opt *o, const char *arg)
 		*(bool *)o->to = true;
 		break;
 	case OPT_STRING_:
+		/* Mostly a variable that is not set: --dir "$DIR". */
+		if (*arg == '\0' && o->min > 0)
+			opt_misuse("--%s: wants a value", o->name);
 		*(const char **)o->to = arg;
 		break;
 	case OPT_LIST_:

@@ -15,7 +15,7 @@
 
 enum opt_kind {
 	OPT_FLAG_,		/* bool *: set to true */
-	OPT_STRING_,		/* const char ** */
+	OPT_STRING_,		/* const char **; min 1: not empty */
 	OPT_LIST_,		/* struct opt_list *: each use adds one */
 	OPT_NUMBER_,		/* int64_t *: min..max */
 	OPT_SIZE_,		/* int64_t *: bytes, 64K 100M 1G */
@@ -45,6 +45,7 @@ struct opt {
 
 #define OPT_FLAG(l, n, to, h)			{ OPT_FLAG_, l, n, NULL, h, to, 0, 0, NULL }
 #define OPT_STRING(l, n, a, to, h)		{ OPT_STRING_, l, n, a, h, to, 0, 0, NULL }
+#define OPT_NAME(l, n, a, to, h)		{ OPT_STRING_, l, n, a, h, to, 1, 0, NULL }
 #define OPT_LIST(l, n, a, to, h)		{ OPT_LIST_, l, n, a, h, to, 0, 0, NULL }
 #define OPT_NUMBER(l, n, to, min, max, h)	{ OPT_NUMBER_, l, n, "N", h, to, min, max, NULL }
 #define OPT_SIZE(l, n, to, min, max, h)		{ OPT_SIZE_, l, n, "SIZE", h, to, min, max, NULL }

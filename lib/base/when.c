@@ -175,17 +175,25 @@ when_format(int64_t ms, char out[WHEN_SIZE])
 }
 
 static int64_t
-local_offset(int64_t second)
+offset_at(int64_t moment)
 {
-	time_t t = (time_t)second;
-	struct tm tm;
+	time_t t = (time_t)moment;
+	struct tm tm = { 0 };
 
-	gmtime_r(&t, &tm);
-	tm.tm_isdst = -1;
-	return (int64_t)mktime(&tm) - second;
+	localtime_r(&t, &tm);
+	return tm.tm_gmtoff;
 }
 
-/* Clocks change at full quarters of an hour, and mktime looks for a new time zone each time, so the last offset is kept. */
+/* Where clocks are put back a time comes twice, and is the first; mktime would guess by what it was asked before. */
+static int64_t
+local_offset(int64_t second)
+{
+	int64_t before = offset_at(second - DAY / SECOND), after = offset_at(second + DAY / SECOND);
+
+	return -(offset_at(second - before) == before || offset_at(second - after) != after ? before : after);
+}
+
+/* Clocks change at full quarters of an hour, so the last offset is kept. */
 int64_t
 when_local(int64_t ms)
 {

@@ -1,6 +1,7 @@
 #include "recorder/append.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,16 +134,19 @@ write_file(const struct append *a, struct append_file *f)
 static int
 sync_file(struct append *a, const struct append_file *f)
 {
-	ino_t *known = &a->known[f->ino % APPEND_KNOWN];
+	struct append_known *known = &a->known[f->ino % APPEND_KNOWN];
+	struct statx st;
 
-	if (sync_fd(f->fd) == -1)
+	if (sync_fd(f->fd) == -1 || statx(f->fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == -1)
 		return -1;
-	if (!f->created && *known == f->ino)
+	if ((st.stx_mask & STATX_BTIME) == 0)
+		st.stx_btime = (struct statx_timestamp){ 0 };
+	if (!f->created && known->ino == f->ino && known->born_s == st.stx_btime.tv_sec && known->born_ns == st.stx_btime.tv_nsec)
 		return 0;
 	/* A folder that is gone meanwhile held nothing any more. */
 	if (tree_sync_dirs(a->tree, f->path) == -1 && errno != ENOENT)
 		return -1;
-	*known = f->ino;
+	*known = (struct append_known){ f->ino, st.stx_btime.tv_sec, st.stx_btime.tv_nsec };
 	return 0;
 }
 

@@ -49,7 +49,11 @@ struct append {
 	struct append_file *dirty;	/* owned */
 	size_t	 n_dirty, dirty_cap;
 	char	*unsynced;	/* owned; the path that failed is about, after append_sync */
-	ino_t	 known[APPEND_KNOWN];	/* files whose folders are on disk; a place for each number modulo APPEND_KNOWN */
+	struct append_known {
+		uint64_t ino;
+		int64_t	 born_s;	/* a number is soon used again */
+		uint32_t born_ns;
+	}	 known[APPEND_KNOWN];	/* files whose folders are on disk; a place for each number modulo APPEND_KNOWN */
 };
 
 void	append_init(struct append *a, const struct tree *tree);

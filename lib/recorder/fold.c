@@ -133,26 +133,40 @@ settle(struct fold *f, struct entry *e)
 	}
 }
 
+/*
+ * A line of the following day, and the first line with its id.  An id that goes on for more than two days begins a record each day
+ * from the third on, so what a day shows does not depend on how far back one reads.
+ */
+static void
+match(struct entry **slot, struct entry *e)
+{
+	struct entry *first = *slot;
+
+	e->late = first != NULL && (first->joined || first->late) && strcmp(first->part->name.day, e->part->name.day) != 0;
+	if (first == NULL || e->late)
+		*slot = e;
+	else
+		join(first, e);
+}
+
 void
 fold_next(struct fold *f, const struct day_lines *day, const struct day_lines *next)
 {
 	f->slot = cleared(f->slot, &f->size, day->n + next->n, sizeof *f->slot);
 	f->call = cleared(f->call, &f->call_size, calls(day) + calls(next), sizeof *f->call);
 	for (size_t i = 0; i < day->n; i++) {
-		struct entry *e = day->v[i];
+		struct entry *e = day->v[i], **slot = is_zero(e->id) ? NULL : find(f, e->id);
 
-		if (!e->joined && !is_zero(e->id))
-			*find(f, e->id) = e;
+		if (slot != NULL && *slot == NULL)
+			*slot = e;
 		if (!e->joined && !is_zero(e->call))
 			push(find_call(f, e->call), e);
 	}
 	for (size_t i = 0; i < next->n; i++) {
-		struct entry *e = next->v[i], **slot = is_zero(e->id) ? NULL : find(f, e->id);
+		struct entry *e = next->v[i];
 
-		if (slot != NULL && *slot != NULL)
-			join(*slot, e);
-		else if (slot != NULL)
-			*slot = e;
+		if (!is_zero(e->id))
+			match(find(f, e->id), e);
 	}
 	for (size_t i = 0; i < next->n; i++)
 		settle(f, next->v[i]);

@@ -25,7 +25,7 @@ struct field {
 };
 
 /* The members of several objects, by name. */
-struct fold {
+struct merging {
 	struct field *field;
 	size_t	 n, cap;
 	struct value *value;
@@ -62,13 +62,13 @@ is_escaped(struct span name)
 
 /* The text that a name spells; points into f->scratch or the name. */
 static struct span
-spelled(struct fold *f, struct span name, bool escaped)
+spelled(struct merging *f, struct span name, bool escaped)
 {
 	return escaped ? keymap_text((struct span){ name.p - 1, name.len + 2 }, &f->scratch) : name;
 }
 
 static struct field *
-find_mapped(struct fold *f, struct span name, bool escaped)
+find_mapped(struct merging *f, struct span name, bool escaped)
 {
 	struct span at;
 	size_t i;
@@ -86,7 +86,7 @@ find_mapped(struct fold *f, struct span name, bool escaped)
 }
 
 static struct field *
-find_field(struct fold *f, struct span name, bool escaped)
+find_field(struct merging *f, struct span name, bool escaped)
 {
 	struct span text;
 
@@ -101,7 +101,7 @@ find_field(struct fold *f, struct span name, bool escaped)
 
 /* Of a name that stands twice in an object the last one counts. */
 static void
-add_member(struct fold *f, size_t object, const struct member *m)
+add_member(struct merging *f, size_t object, const struct member *m)
 {
 	bool escaped = is_escaped(m->key);
 	struct field *field = find_field(f, m->key, escaped);
@@ -120,7 +120,7 @@ add_member(struct fold *f, size_t object, const struct member *m)
 }
 
 static void
-gather(struct fold *f, const struct span *object, size_t n)
+gather(struct merging *f, const struct span *object, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct json_iter it = json_open(object[i]);
@@ -132,7 +132,7 @@ gather(struct fold *f, const struct span *object, size_t n)
 }
 
 static void
-fold_free(struct fold *f)
+merging_free(struct merging *f)
 {
 	free(f->field);
 	free(f->value);
@@ -142,7 +142,7 @@ fold_free(struct fold *f)
 
 /* The value that counts: the newest that is not empty, else the oldest. */
 static const struct value *
-newest(const struct fold *f, const struct field *field)
+newest(const struct merging *f, const struct field *field)
 {
 	const struct value *v = &f->value[field->last];
 
@@ -152,7 +152,7 @@ newest(const struct fold *f, const struct field *field)
 }
 
 static struct span
-oldest(const struct fold *f, const struct field *field)
+oldest(const struct merging *f, const struct field *field)
 {
 	struct span found = newest(f, field)->text;
 
@@ -175,7 +175,7 @@ put_name(const struct field *field, bool first, struct buf *out)
 static void
 put_objects(const struct span *object, size_t n, struct buf *out)
 {
-	struct fold f = { 0 };
+	struct merging f = { 0 };
 
 	gather(&f, object, n);
 	buf_addc(out, '{');
@@ -186,7 +186,7 @@ put_objects(const struct span *object, size_t n, struct buf *out)
 		buf_add(out, v.p, v.len);
 	}
 	buf_addc(out, '}');
-	fold_free(&f);
+	merging_free(&f);
 }
 
 static bool
@@ -200,7 +200,7 @@ all_same(const struct span *v, size_t n)
 
 /* Objects that follow each other are folded; anything else between them ends what was before. */
 static void
-put_value(const struct fold *f, const struct value *v, struct buf *out)
+put_value(const struct merging *f, const struct value *v, struct buf *out)
 {
 	const struct value *first = v;
 	struct span *object;
@@ -233,7 +233,7 @@ put_value(const struct fold *f, const struct value *v, struct buf *out)
 static void
 put_record(const struct span *line, size_t n, struct span timestamp, struct buf *out)
 {
-	struct fold f = { 0 };
+	struct merging f = { 0 };
 
 	gather(&f, line, n);
 	buf_addc(out, '{');
@@ -252,7 +252,7 @@ put_record(const struct span *line, size_t n, struct span timestamp, struct buf 
 		}
 	}
 	buf_addc(out, '}');
-	fold_free(&f);
+	merging_free(&f);
 }
 
 struct staged {

@@ -64,7 +64,6 @@ source_open(struct source *s, struct part *p, const struct tree *tree)
 	io_tune(s->fd);
 	if (p->name.gz)
 		s->gz = gunzip_new(s->fd);
-	p->fd = s->fd;
 	return 0;
 }
 
@@ -74,6 +73,8 @@ add_bad(struct part *p, size_t column, const char *reason)
 	p->unreadable++;
 	if (p->n_bad == WALK_TELL)
 		return;
+	if (strcmp(reason, LINE_TOO_LONG) == 0)		/* readers of a tree have no --max-line */
+		reason = "longer than 64 MiB";
 	if (p->bad == NULL)
 		p->bad = mem_zero(WALK_TELL, sizeof *p->bad);
 	p->bad[p->n_bad++] = (struct bad_line){ p->lines, column, mem_dup(reason, strlen(reason)) };
@@ -120,25 +121,52 @@ put_at(int fd, const char *p, size_t len, uint64_t at)
 	return 0;
 }
 
+/* Append to the file, which several threads may do at once.  Returns 0, or -1 with errno. */
+static int
+spill(struct spill *s, const struct buf *block, uint64_t *place)
+{
+	int fd = atomic_load(&s->fd), none = -1;
+
+	if (fd == -1) {
+		if ((fd = temp_file()) == -1)
+			return -1;
+		if (!atomic_compare_exchange_strong(&s->fd, &none, fd)) {
+			close(fd);
+			fd = none;	/* another thread's */
+		}
+	}
+	*place = atomic_fetch_add(&s->size, block->len);
+	return put_at(fd, block->p, block->len, *place);
+}
+
+void
+spill_close(struct spill *s)
+{
+	int fd = atomic_exchange(&s->fd, -1);
+
+	if (fd != -1)
+		close(fd);
+	atomic_store(&s->size, 0);
+}
+
 /* Keep the block as the next one; it is taken where it stays in memory, and can be used anew where not.  Returns 0, or -1 with errno. */
 static int
-keep_block(struct text *t, struct buf *block, struct part_shared *s)
+keep_block(struct part *p, struct buf *block, struct part_shared *s)
 {
+	struct text *t = &p->text;
+	struct block *b;
+
 	t->block = mem_grow(t->block, &t->cap, t->n + 1, sizeof *t->block);
-	t->start = mem_grow(t->start, &t->start_cap, t->n + 2, sizeof *t->start);
-	if (t->n == 0)
-		t->start[0] = 0;
-	t->start[t->n + 1] = t->start[t->n] + block->len;
-	t->block[t->n] = (struct buf){ 0 };
+	b = &t->block[t->n++];
+	*b = (struct block){ .start = t->end };
+	t->end += block->len;
 	if (atomic_load(&s->used) + block->cap <= (s->walk->max_text != 0 ? s->walk->max_text : WALK_TEXT)) {
 		atomic_fetch_add(&s->used, block->cap);
-		t->block[t->n++] = *block;
+		b->text = *block;
 		*block = (struct buf){ 0 };
 		return 0;
 	}
-	if (t->fd == -1 && (t->fd = temp_file()) == -1)
-		return -1;
-	return put_at(t->fd, block->p, block->len, t->start[t->n++]);
+	return spill(p->spill, block, &b->place);
 }
 
 /* What a record's line tells, for the walk. */
@@ -214,10 +242,8 @@ read_lines(struct part *p, struct part_shared *s, struct source *src)
 		enum read_status st = reader_next(&r, &block);
 
 		if (st == READ_LINES) {
-			uint64_t start = p->text.n == 0 ? 0 : p->text.start[p->text.n];
-
-			take_block(p, s, &scan, &block, start, &scratch);
-			if (s->walk->texts && keep_block(&p->text, &block, s) == -1) {
+			take_block(p, s, &scan, &block, p->text.end, &scratch);
+			if (s->walk->texts && keep_block(p, &block, s) == -1) {
 				p->error = errno;
 				break;
 			}
@@ -253,8 +279,9 @@ part_read(struct part *p, struct part_shared *s)
 	}
 	if (src.left != 0)
 		read_lines(p, s, &src);
-	if (src.gz != NULL)
-		gunzip_free(src.gz);
+	gunzip_free(src.gz);
+	if (src.fd != -1 && src.fd != p->fd)
+		close(src.fd);
 }
 
 const char *
@@ -262,29 +289,34 @@ part_text(const struct entry *e, struct buf *scratch)
 {
 	const struct text *t = &e->part->text;
 	size_t low = 0, high = t->n;
+	const struct block *b;
+	uint64_t from;
 	char *to;
 
 	while (high - low > 1) {
 		size_t mid = low + (high - low) / 2;
 
-		if (t->start[mid] <= e->at)
+		if (t->block[mid].start <= e->at)
 			low = mid;
 		else
 			high = mid;
 	}
-	if (t->block[low].p != NULL)
-		return t->block[low].p + (e->at - t->start[low]);
+	b = &t->block[low];
+	from = e->at - b->start;
+	if (b->text.p != NULL)
+		return b->text.p + from;
 	buf_clear(scratch);
 	to = buf_reserve(scratch, e->len);
-	for (uint64_t at = e->at; scratch->len < e->len;) {
-		ssize_t n = pread(t->fd, to + scratch->len, e->len - scratch->len, (off_t)at);
+	while (scratch->len < e->len) {
+		ssize_t n = pread(atomic_load(&e->part->spill->fd), to + scratch->len, e->len - scratch->len,
+		    (off_t)(b->place + from + scratch->len));
 
 		if (n == 0)
 			errno = EIO;
 		if (n == 0 || (n == -1 && errno != EINTR))
 			return NULL;
 		if (n > 0)
-			scratch->len += (size_t)n, at += (uint64_t)n;
+			scratch->len += (size_t)n;
 	}
 	buf_pad(scratch);
 	return scratch->p;
@@ -294,18 +326,17 @@ void
 part_free(struct part *p, struct part_shared *s)
 {
 	for (size_t i = 0; i < p->text.n; i++) {
-		if (p->text.block[i].p != NULL)
-			atomic_fetch_sub(&s->used, p->text.block[i].cap);
-		buf_free(&p->text.block[i]);
+		struct buf *text = &p->text.block[i].text;
+
+		if (text->p != NULL)
+			atomic_fetch_sub(&s->used, text->cap);
+		buf_free(text);
 	}
-	if (p->text.fd != -1)
-		close(p->text.fd);
 	for (size_t i = 0; i < p->n_bad; i++)
 		free(p->bad[i].reason);
 	if (p->fd != -1)
 		close(p->fd);
 	free(p->text.block);
-	free(p->text.start);
 	free(p->bad);
 	free(p->v);
 	free(p->path);

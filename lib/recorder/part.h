@@ -2,7 +2,7 @@
  * part.h - one file of the tree (live, rotated or compressed), read into lines.
  *
  * The lines' text stays in the blocks that it was read in, in memory as far as the shared budget goes; other blocks go
- * to a file without a name.
+ * to a file without a name, which parts share: a day may have more of them than files can be open.
  */
 #ifndef RECORDER_PART_H
 #define RECORDER_PART_H
@@ -21,6 +21,7 @@ struct entry {
 	uint64_t at;			/* of its text in the part */
 	uint32_t len;			/* without the newline */
 	bool	 joined;		/* it is a later line of another entry's record */
+	bool	 late;			/* its id stands in the two days before, too */
 	enum rec_stage reached;		/* of a record's first line: by all its lines */
 	struct entry *next, *last;	/* of the record; last: of its first line */
 	struct entry *below;		/* fold.c */
@@ -32,10 +33,16 @@ struct bad_line {
 	char	*reason;	/* owned */
 };
 
+/* Blocks that memory has no room for.  Zeroed but for fd, -1. */
+struct spill {
+	atomic_int fd;			/* owned; -1: none yet */
+	atomic_ullong size;
+};
+
 struct part {
 	struct tree_part name;	/* its session is borrowed */
 	char	*path;		/* owned */
-	int	 fd;		/* owned; live files are open from the start, others -1 */
+	int	 fd;		/* owned; of a live file, which is open from the start; else -1 */
 	uint64_t size;		/* of a live file: where its last whole write ended */
 	size_t	 order;		/* among the day's parts */
 	bool	 done;		/* walk.c */
@@ -48,11 +55,14 @@ struct part {
 	uint64_t unreadable, lines, bytes;
 	int	 error;		/* errno: its text could not be kept */
 	struct text {
-		struct buf *block;	/* p NULL: in the file */
-		uint64_t *start;	/* of each block; start[n] is the end */
-		size_t	 n, cap, start_cap;
-		int	 fd;		/* blocks stand at their own place; the rest are holes */
+		struct block {
+			struct buf text;	/* p NULL: it is in the spill */
+			uint64_t start, place;	/* in the part, and there */
+		} *block;		/* owned */
+		size_t	 n, cap;
+		uint64_t end;
 	} text;
+	struct spill *spill;	/* borrowed */
 };
 
 /* What the parts of a walk share. */
@@ -71,5 +81,6 @@ const char *part_text(const struct entry *e, struct buf *scratch);
 /* Where the files without a name are made. */
 const char *part_temp_dir(void);
 void	part_free(struct part *p, struct part_shared *s);
+void	spill_close(struct spill *s);
 
 #endif

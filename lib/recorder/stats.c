@@ -113,41 +113,48 @@ add_file(void *ctx, int dir, const char *name)
 struct nest {
 	const struct tree *tree;
 	struct stats_storage *storage;
-	int	 failed;	/* errno */
+	struct buf path;	/* of the folder at hand, which is the last one when it fails */
+	int	 error;		/* errno */
 };
 
 static void
 add_folder(void *ctx, int dir, const char *name)
 {
 	struct nest *n = ctx;
-	struct buf path = { 0 };
 
 	(void)dir;
-	buf_addf(&path, "%s/%s", stats_folder[STATS_BY_SESSION], name);
+	if (n->error != 0)
+		return;
+	buf_clear(&n->path);
+	buf_addf(&n->path, "%s/%s", stats_folder[STATS_BY_SESSION], name);
 	/* A file or a link is no session. */
-	if (tree_each(n->tree, buf_str(&path), add_file, n->storage) == -1 && errno != ENOTDIR && errno != ELOOP)
-		n->failed = errno;
-	buf_free(&path);
+	if (tree_each(n->tree, buf_str(&n->path), add_file, n->storage) == -1 && errno != ENOTDIR && errno != ELOOP)
+		n->error = errno;
 }
 
 static int
 measure(struct stats *s, const struct tree *t, char **path)
 {
-	for (int i = 0; i < STATS_FOLDERS; i++) {
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < STATS_FOLDERS; i++) {
 		struct nest n = { .tree = t, .storage = &s->storage[i] };
 		bool nested = i == STATS_BY_SESSION;
 		struct buf b = { 0 };
 
-		if (tree_each(t, stats_folder[i], nested ? add_folder : add_file, nested ? (void *)&n : n.storage) == 0 && n.failed == 0)
-			continue;
-		if (n.failed != 0)
-			errno = n.failed;
-		buf_addf(&b, "%s/%s", t->path, stats_folder[i]);
-		*path = mem_dup(b.p, b.len);
+		r = tree_each(t, stats_folder[i], nested ? add_folder : add_file, nested ? (void *)&n : n.storage);
+		if (r == 0 && n.error != 0) {
+			r = -1;
+			errno = n.error;
+		}
+		if (r == -1) {
+			buf_addf(&b, "%s/%s", t->path, n.error != 0 ? buf_str(&n.path) : stats_folder[i]);
+			*path = mem_dup(b.p, b.len);
+		}
 		buf_free(&b);
-		return -1;
+		buf_free(&n.path);
 	}
-	return 0;
+	return r;
 }
 
 static int

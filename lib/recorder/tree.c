@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -45,20 +44,57 @@ tree_path(const char *dir)
 	return env != NULL ? env : DEFAULT_DIR;
 }
 
+/* Some file systems refuse to sync a directory; there is nothing better to do on them. */
+static int
+sync_fd(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r == -1 && errno == EINTR);
+	return r == -1 && (errno == EINVAL || errno == EROFS) ? 0 : r;
+}
+
+/* Sync the folder in which path, a new one, stands. */
+static int
+sync_parent(const char *path)
+{
+	size_t len = strlen(path);
+	char *dir;
+	int fd, r = 0;
+
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	dir = mem_dup(len == 0 ? "." : path, len == 0 ? 1 : len);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* it may be one that we may not read */
+	free(dir);
+	if (fd != -1) {
+		r = sync_fd(fd);
+		close(fd);
+	}
+	return r;
+}
+
 /* mkdir -p; those that are there already are none of our business. */
 static int
 make_dirs(const char *path)
 {
-	char *copy = mem_dup(path, strlen(path));
+	size_t len = strlen(path);
+	char *copy = mem_dup(path, len);
 	int r = 0;
 
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
 	for (char *p = copy + 1; r == 0 && *copy != '\0'; p++) {
 		char c = *p;
 
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, c == '\0' ? TREE_DIR_MODE : 0777) == -1 && errno != EEXIST)
+		if (mkdir(copy, c == '\0' ? TREE_DIR_MODE : 0777) == 0)
+			r = sync_parent(copy);
+		else if (errno != EEXIST)
 			r = -1;
 		*p = c;
 		if (c == '\0')
@@ -257,6 +293,8 @@ tree_parts_clear(struct tree_parts *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].session);
 	l->n = 0;
+	free(l->failed);
+	l->failed = NULL;
 }
 
 void
@@ -359,6 +397,7 @@ struct listing {
 	const char *session;
 	struct tree_parts *out;
 	struct tree_parts folders;	/* of sessions, to be listed */
+	int	 error;			/* errno of the first folder that could not be listed */
 };
 
 static void
@@ -392,41 +431,48 @@ add_folder(void *ctx, int dir, const char *name)
 		add_part(&l->folders, (struct tree_part){ .session = mem_dup(name, strlen(name)) });
 }
 
-static int
-list_session(const struct tree *t, struct listing *l)
+static void
+list_folder(const struct tree *t, const char *dir, void (*each)(void *ctx, int dir, const char *name), struct listing *l)
+{
+	if (tree_each(t, dir, each, l) == 0 || l->error != 0)
+		return;
+	/* A file or a link in the place of a session's folder is no session. */
+	if (l->folders.n != 0 && (errno == ENOTDIR || errno == ELOOP))
+		return;
+	l->error = errno;
+	l->out->failed = mem_dup(dir, strlen(dir));
+}
+
+static void
+list_session(const struct tree *t, const char *session, struct listing *l)
 {
 	struct buf dir = { 0 };
-	int r;
 
-	buf_addf(&dir, "%s/%s", folder[TREE_BY_SESSION], l->session);
-	r = tree_each(t, buf_str(&dir), add_live, l);
+	l->session = session;
+	buf_addf(&dir, "%s/%s", folder[TREE_BY_SESSION], session);
+	list_folder(t, buf_str(&dir), add_live, l);
 	buf_free(&dir);
-	return r;
 }
 
 int
 tree_list_live(const struct tree *t, enum tree_kind kind, const char *session, struct tree_parts *out)
 {
-	struct listing l = { .kind = kind, .session = session, .out = out };
-	int r;
+	struct listing l = { .kind = kind, .out = out };
 
 	if (kind != TREE_BY_SESSION) {
-		r = tree_each(t, folder[kind], add_live, &l);
+		list_folder(t, folder[kind], add_live, &l);
 	} else if (session != NULL) {
-		r = list_session(t, &l);
+		list_session(t, session, &l);
 	} else {
-		r = tree_each(t, folder[kind], add_folder, &l);
-		for (size_t i = 0; r == 0 && i < l.folders.n; i++) {
-			l.session = l.folders.v[i].session;
-			/* A file or a link of that name is no session. */
-			if (list_session(t, &l) == -1 && errno != ENOTDIR && errno != ELOOP)
-				r = -1;
-		}
+		list_folder(t, folder[kind], add_folder, &l);
+		for (size_t i = 0; i < l.folders.n; i++)
+			list_session(t, l.folders.v[i].session, &l);
 	}
 	if (out->n != 0)
 		qsort(out->v, out->n, sizeof *out->v, tree_part_order);
 	tree_parts_free(&l.folders);
-	return r;
+	errno = l.error;
+	return l.error == 0 ? 0 : -1;
 }
 
 static void
@@ -685,12 +731,7 @@ sync_dir(const struct tree *t, const char *path)
 
 	if (fd == -1)
 		return -1;
-	/* Some file systems refuse to sync a directory; there is nothing better to do on them. */
-	do
-		r = fsync(fd);
-	while (r == -1 && errno == EINTR);
-	if (r == -1 && (errno == EINVAL || errno == EROFS))
-		r = 0;
+	r = sync_fd(fd);
 	close(fd);
 	return r;
 }

@@ -33,6 +33,8 @@
 #define TREE_FILE_MODE	0600
 #define TREE_DIR_MODE	0700
 
+#define OPT_TREE(to)	OPT_NAME('d', "dir", "DIR", to, "the tree (default: $LLM_RECORDS_BASE_DIR, else logs/llm_interactions)")
+
 enum tree_kind { TREE_BY_DATE, TREE_BY_SESSION, TREE_ERRORS };
 
 struct tree {
@@ -45,7 +47,7 @@ struct tree {
  * logs/llm_interactions.  Returns text that lives as long as the process.
  */
 const char *tree_path(const char *dir);
-/* Open the tree, with create make it first (parents too).  Returns 0, or -1 with errno. */
+/* Open the tree, with create make it first (parents too); what is made is on disk then.  Returns 0, or -1 with errno. */
 int	tree_open(struct tree *t, const char *path, bool create) __attribute__((warn_unused_result));
 void	tree_close(struct tree *t);
 
@@ -77,14 +79,15 @@ bool	tree_parse_archived(const char *name, struct tree_part *p);
 struct tree_parts {
 	struct tree_part *v;	/* owned */
 	size_t	 n, cap;
+	char	*failed;	/* owned; the folder that tree_list_live could not list, when it failed */
 };
 void	tree_parts_clear(struct tree_parts *l);
 void	tree_parts_free(struct tree_parts *l);
 
 /*
  * List files, sorted by day, then session, then stamp, the live one last; a part of which both forms stand
- * there is listed as compressed.  session (a folder's name): that session alone; NULL: all.  A missing folder is an empty one.  Each appends.
- * Returns 0, or -1 with errno.
+ * there is listed as compressed.  session (a folder's name): that session alone; NULL: all.  A missing folder is an empty
+ * one.  Each appends.  Returns 0, or -1 with errno; tree_list_live then has listed the folders that can be.
  *
  * tree_list_archive sees every part that stood there when it began: entries that are renamed under it are not missed.
  */

@@ -1,11 +1,9 @@
 #include "recorder/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -21,6 +19,7 @@ struct day {
 	size_t	 n;
 	bool	 folded;
 	struct day_lines lines;		/* owned array */
+	struct spill spill;		/* of its parts */
 };
 
 /* Parts to read, in order; threads take the next.  done is theirs to set, under the mutex. */
@@ -54,12 +53,12 @@ struct walking {
 	struct queue queue;
 	struct fold fold;
 	struct gathered record;
-	const char *failed;		/* what an error is about, borrowed; NULL: the temporary file */
+	char	*failed;		/* owned; what an error is about; NULL: the temporary file */
 };
 
 /* Days */
 
-/* The day that is so many days later. */
+/* The day that is so many days later, or the day itself at the end of time. */
 static void
 shift_day(const char *day, int by, char out[TREE_DAY_SIZE])
 {
@@ -70,6 +69,8 @@ shift_day(const char *day, int by, char out[TREE_DAY_SIZE])
 	when_format(ms + by * DAY_MS, text);
 	memcpy(out, text, TREE_DAY_SIZE - 1);
 	out[TREE_DAY_SIZE - 1] = '\0';
+	if ((strcmp(out, day) > 0) != (by > 0))
+		memcpy(out, day, TREE_DAY_SIZE);
 }
 
 static bool
@@ -89,6 +90,7 @@ add_days(struct walking *g, const struct tree_parts *l, const char *from, const 
 			continue;
 		g->day = mem_grow(g->day, &g->days_cap, g->n_days + 1, sizeof *g->day);
 		g->day[g->n_days] = (struct day){ 0 };
+		atomic_init(&g->day[g->n_days].spill.fd, -1);
 		memcpy(g->day[g->n_days++].name, day, TREE_DAY_SIZE);
 	}
 }
@@ -120,13 +122,13 @@ refresh_archive(struct walking *g)
 		return 0;
 	tree_parts_clear(&g->archived);
 	if (tree_list_archive(g->w->tree, g->w->kind, g->w->session, &g->archived) == -1) {
-		g->failed = TREE_ARCHIVE;
+		g->failed = mem_dup(TREE_ARCHIVE, strlen(TREE_ARCHIVE));
 		return -1;
 	}
 	return 0;
 }
 
-/* With fold, lines of a record may stand a day before and after. */
+/* With fold, lines of a record may stand a day before and after; and whether that of the day before goes on is told by the one before it. */
 static int
 list_days(struct walking *g)
 {
@@ -136,11 +138,11 @@ list_days(struct walking *g)
 	struct tree_parts live = { 0 };
 
 	if (w->fold && from != NULL)
-		shift_day(from, -1, before), from = before;
+		shift_day(from, -2, before), from = before;
 	if (w->fold && to != NULL)
 		shift_day(to, 1, after), to = after;
 	if (tree_list_live(w->tree, w->kind, w->session, &live) == -1) {
-		g->failed = ".";
+		g->failed = mem_dup(live.failed, strlen(live.failed));
 		tree_parts_free(&live);
 		return -1;
 	}
@@ -158,7 +160,7 @@ list_days(struct walking *g)
 static struct part
 new_part(struct walking *g, struct tree_part name, size_t order)
 {
-	struct part p = { .name = name, .fd = -1, .order = order, .text.fd = -1 };
+	struct part p = { .name = name, .fd = -1, .order = order };
 	struct buf path = { 0 };
 
 	p.name.session = g->session;
@@ -213,6 +215,8 @@ open_day(struct walking *g, struct day *d)
 		part_free(&live, &g->shared);
 	else
 		d->part[d->n++] = live;
+	for (size_t i = 0; i < d->n; i++)
+		d->part[i].spill = &d->spill;
 	return 0;
 }
 
@@ -221,6 +225,7 @@ close_day(struct walking *g, struct day *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		part_free(&d->part[i], &g->shared);
+	spill_close(&d->spill);
 	free(d->part);
 	free(d->lines.v);
 	d->part = NULL;
@@ -287,15 +292,19 @@ stop_threads(struct walking *g)
 	free(q->v);
 }
 
-/* Open the days up to the i-th, and more while threads have nothing to do.  Returns 0, or -1 with errno. */
+/*
+ * Open the days up to the i-th, and more while threads have nothing to do, but not many: what is read ahead of a slow reader
+ * of the output is kept.  Returns 0, or -1 with errno.
+ */
 static int
 queue_days(struct walking *g, size_t i)
 {
 	struct queue *q = &g->queue;
+	size_t idle = (size_t)q->n_threads, last = i + (idle == 0 ? 0 : idle - 1);
 	int r = 0;
 
 	pthread_mutex_lock(&q->mutex);
-	while (r == 0 && g->queued < g->n_days && (g->queued <= i || q->n - q->taken < (size_t)q->n_threads)) {
+	while (r == 0 && g->queued < g->n_days && g->queued <= last && (g->queued <= i || q->n - q->taken < idle)) {
 		struct day *d = &g->day[g->queued++];
 
 		r = open_day(g, d);
@@ -328,9 +337,12 @@ static int
 by_time(const void *va, const void *vb)
 {
 	const struct entry *a = *(const struct entry *const *)va, *b = *(const struct entry *const *)vb;
+	int day;
 
 	if (a->line.us != b->line.us)
 		return a->line.us < b->line.us ? -1 : 1;
+	if ((day = strcmp(a->part->name.day, b->part->name.day)) != 0)
+		return day;
 	if (a->part->order != b->part->order)
 		return a->part->order < b->part->order ? -1 : 1;
 	return (a > b) - (a < b);
@@ -545,6 +557,7 @@ walk_run(struct walk *w, char **path)
 	fold_free(&g.fold);
 	free_gathered(&g.record);
 	free(g.session);
+	free(g.failed);
 	errno = saved;
 	return r;
 }

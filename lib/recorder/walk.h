@@ -6,11 +6,12 @@
  * (or has none) and whose stage is completed or finalized joins a record before it with the same session, role, step, round
  * and prompt that has not reached that stage, of several the one that was written to last.
  * They may stand in the same day's files or the following day's.  The record belongs to the day of its first line.
+ * An id that goes on for more than two days begins a record each day from the third on.
  *
  * A line without a timestamp keeps its place behind the line before it.  Lines that cannot be read, and damaged gzip data, are told
  * with file and line, and the rest is read.
  *
- * Memory: some 130 bytes for each line of two days, and their text, of which what exceeds WALK_TEXT bytes
+ * Memory: up to 350 bytes for each line of jobs + 1 days, and their text, of which what exceeds WALK_TEXT bytes
  * goes to files without a name in TMPDIR (/tmp).
  */
 #ifndef RECORDER_WALK_H
@@ -20,7 +21,7 @@
 #include "recorder/tree.h"
 
 #define WALK_TEXT	(64u << 20)
-#define WALK_LINE	(64u << 20)	/* default of max_line */
+#define WALK_LINE	((64u << 20) + 4096)	/* default of max_line: rec-write's, and what it fills in */
 #define WALK_TELL	20		/* bad lines of one file that are told */
 
 /* What is kept of a line beside its text. */

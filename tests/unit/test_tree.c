@@ -132,6 +132,28 @@ check_list(const struct tree_parts *l, const char *want)
 	buf_free(&b);
 }
 
+/* A session's folder that may not be read is named, and the others are listed. */
+static void
+check_unreadable(const struct tree *t, const char *folder, const char *want)
+{
+	struct tree_parts l = { 0 };
+	uid_t me = geteuid();
+	int r, error;
+
+	assert_int_equal(chmod(".", 0755) | chmod("by_session", 0755) | chmod("by_session/session_a", 0755) |
+	    chmod("by_session/session_b", 0755) | chmod(folder, 0), 0);
+	assert_int_equal(me == 0 ? seteuid(65534) : 0, 0);
+	r = tree_list_live(t, TREE_BY_SESSION, NULL, &l);
+	error = errno;
+	assert_int_equal(seteuid(me), 0);
+	assert_int_equal(r, -1);
+	assert_int_equal(error, EACCES);
+	assert_string_equal(l.failed, folder);
+	check_list(&l, want);
+	tree_parts_free(&l);
+	assert_int_equal(chmod(folder, 0755), 0);
+}
+
 static void
 lists(void **state)
 {
@@ -172,6 +194,8 @@ lists(void **state)
 	tree_parts_clear(&l);
 	assert_int_equal(tree_list_archive(&t, TREE_BY_SESSION, "session_b", &l), 0);
 	assert_int_equal(l.n, 0);
+	check_unreadable(&t, "by_session/session_a", "by_session/session_b/2025-12-07.json\n");
+	check_unreadable(&t, "by_session/session_b", "by_session/session_a/2025-12-09.json\n");
 	tree_parts_free(&l);
 	tree_close(&t);
 	assert_int_equal(chdir("../../.."), 0);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "recorder/walk.h"
@@ -232,6 +233,66 @@ many_bad_lines(void **state)
 	w.bad = NULL;
 }
 
+/* An id that goes on for days, and each day alone: what a day shows is the same however far back one reads. */
+static void
+days_alone(void **state)
+{
+	static const char *const day[] = { "2025-12-06", "2025-12-07", "2025-12-08", "2025-12-09", "2025-12-10" };
+	static const char *const alone[] = { "", "1+2 ", "", "3 ", "4 " };
+	struct walk w = walk_of(NULL);
+
+	(void)state;
+	put(DAY7, LINE(1, "a", "07T10:00:00"));
+	put(DAY8, LINE(2, "a", "08T10:00:00"));
+	put(DAY9, LINE(3, "a", "09T10:00:00"));
+	put("by_date/2025-12-10_all_interactions.json", LINE(4, "a", "10T10:00:00"));
+	check(w, "1+2 3 4 ");
+	for (size_t i = 0; i < 5; i++) {
+		w.from = w.to = day[i];
+		check(w, alone[i]);
+	}
+	w.from = day[3];
+	w.to = NULL;
+	check(w, "3 4 ");
+	put("by_date/9999-12-31_all_interactions.json", "{\"n\":5,\"timestamp\":\"9999-12-31T10:00:00\"}\n");
+	put("by_date/0001-01-01_all_interactions.json", "{\"n\":6,\"timestamp\":\"0001-01-01T10:00:00\"}\n");
+	w.from = w.to = "9999-12-31";
+	check(w, "5 ");
+	w.from = w.to = "0001-01-01";
+	check(w, "6 ");
+}
+
+/* A day of more parts than files can be open, in memory and not. */
+static void
+many_parts(void **state)
+{
+	struct walk w = walk_of(NULL);
+	struct rlimit had, few;
+	struct buf want = { 0 };
+	char path[100], line[100];
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "archive/2025-12-07_all_interactions_20251207T0000%02d.%06dZ.json", i / 2, i);
+		snprintf(line, sizeof line, "{\"n\":%d,\"timestamp\":\"2025-12-07T00:00:%02d\"}\n", i, i / 2);
+		put(path, line);
+		buf_addf(&want, "%d ", i);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	few = had;
+	few.rlim_cur = 40;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int jobs = 1; jobs <= 3; jobs++)
+		for (size_t max = 1; max <= 64u << 20; max *= 64u << 20) {
+			w.jobs = jobs;
+			w.max_text = max;
+			check(w, buf_str(&want));
+			assert_string_equal(buf_str(&told), "");
+		}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	buf_free(&want);
+}
+
 /* Text beyond the bound comes back from a file; many blocks, out of order, folded over days. */
 static void
 spilled(void **state)
@@ -261,6 +322,51 @@ spilled(void **state)
 	buf_free(&day[0]);
 	buf_free(&day[1]);
 	buf_free(&want);
+}
+
+struct days_read { int opened, given, jobs; };
+
+static void
+count_opened(void *ctx, const char *day, const char *stamp, int fd, uint64_t size)
+{
+	(void)day, (void)stamp, (void)fd, (void)size;
+	((struct days_read *)ctx)->opened++;
+}
+
+static bool
+give_slowly(void *ctx, const struct walk_record *r)
+{
+	struct days_read *d = ctx;
+
+	(void)r;
+	usleep(10000);
+	assert_true(d->opened - ++d->given <= d->jobs);
+	return true;
+}
+
+/* What is read ahead is kept, so a slow reader of the output must not make it grow. */
+static void
+not_far_ahead(void **state)
+{
+	struct walk w = walk_of(NULL);
+	struct days_read d;
+	char path[100], line[100];
+
+	(void)state;
+	for (int i = 1; i <= 30; i++) {
+		snprintf(path, sizeof path, "by_date/2025-12-%02d_all_interactions.json", i);
+		snprintf(line, sizeof line, "{\"timestamp\":\"2025-12-%02dT10:00:00\"}\n", i);
+		put(path, line);
+	}
+	w.record = give_slowly;
+	w.opened = count_opened;
+	w.ctx = &d;
+	for (int jobs = 1; jobs <= 4; jobs++) {
+		w.jobs = jobs;
+		d = (struct days_read){ .jobs = jobs };
+		check(w, "");
+		assert_int_equal(d.given, 30);
+	}
 }
 
 static bool
@@ -297,7 +403,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, drop)
 	const struct CMUnitTest tests[] = {
 		TEST(order), TEST(same_id), TEST(same_call), TEST(no_ids), TEST(compressed), TEST(unreadable), TEST(many_bad_lines),
-		TEST(spilled), TEST(stops),
+		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(stops),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, enter_dir, leave_dir);

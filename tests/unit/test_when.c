@@ -163,18 +163,31 @@ local_times(void **state)
 		for (int i = 0; i < 20000; i++) {
 			int64_t ms = INT64_C(1700000000000) + (int64_t)chance(366 * 96) * 900000 + (int64_t)chance(900000), back;
 			time_t t = (time_t)(ms / 1000);
-			struct tm tm;
+			struct tm want, tm;
 			bool zoned;
 
-			gmtime_r(&t, &tm);
-			tm.tm_isdst = -1;
-			t = mktime(&tm);
-			assert_int_equal(when_local(ms), (int64_t)t * 1000 + ms % 1000);
+			gmtime_r(&t, &want);
+			t = (time_t)(when_local(ms) / 1000);
+			assert_int_equal(when_local(ms) % 1000, ms % 1000);
+			localtime_r(&t, &tm);
+			if (tm.tm_hour != want.tm_hour || tm.tm_min != want.tm_min) {	/* there is no such time */
+				want.tm_isdst = 0;
+				assert_int_equal(mktime(&want), t);
+			}
+			assert_int_equal(tm.tm_hour * 60 + tm.tm_min, want.tm_hour * 60 + want.tm_min);
+			assert_int_equal(tm.tm_sec, want.tm_sec);
+			assert_int_equal(tm.tm_mday, want.tm_mday);
 			when_format_local((int64_t)t * 1000000 + 275173, out);
 			assert_true(when_parse(out, strlen(out), &back, &zoned) && zoned);
 			assert_int_equal(back, (int64_t)t * 1000 + 275);
 		}
 		assert_int_equal(when_local(0) - when_local(900000), -900000);	/* another zone is another cache */
+	}
+	setenv("TZ", "Europe/Berlin", 1);
+	tzset();
+	for (int64_t ms = INT64_C(1729994400000); ms < INT64_C(1729998000000); ms += 60000) {	/* 2024-10-27T02:00 to 03:00, which comes twice */
+		(void)when_local(ms + (ms / 60000 % 2 == 0 ? -1 : 1) * INT64_C(86400000));	/* what was asked before is all the same */
+		assert_int_equal(when_local(ms), ms - 7200000);
 	}
 	setenv("TZ", "UTC", 1);
 	tzset();
