@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/env.h"
 #include "base/io.h"
@@ -151,6 +152,27 @@ sync_tree(struct writer *w)
 	w->unsynced = 0;
 }
 
+/* Is the input one of the files that the batch goes to?  It would grow for ever, as with cat(1). */
+static bool
+reads_itself(const struct writer *w)
+{
+	struct stat in;
+
+	if (fstat(w->in.in.fd, &in) == -1 || !S_ISREG(in.st_mode))
+		return false;
+	for (size_t i = 0; i < w->batch.n; i++) {
+		int fd = tree_open_file(&w->tree, w->batch.file[i].path);
+		struct stat st;
+		bool same = fd != -1 && fstat(fd, &st) == 0 && st.st_dev == in.st_dev && st.st_ino == in.st_ino;
+
+		if (fd != -1)
+			close(fd);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 static bool
 write_tree(struct writer *w)
 {
@@ -159,6 +181,12 @@ write_tree(struct writer *w)
 
 	if (w->tree.fd == -1 && tree_open(&w->tree, w->tree.path, true) == -1) {
 		fails(w, WRITING, NULL);
+		return false;
+	}
+	if (reads_itself(w)) {
+		warn("%s: the input is a file of the tree that it goes to", w->in.name);
+		w->stop = true;
+		w->status = worse(w->status, ST_FAILED);
 		return false;
 	}
 	r = append_write(&w->batch, sync);

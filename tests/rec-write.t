@@ -320,6 +320,11 @@ run rec-write --dir t huge
 is 'latest.json is at most 16 MiB' "$st $(($(wc -c <$L) > 16777216)) $(tail -n 1 $L | ids)$(head -n 1 $L | ids)" '0 0 60 30 '
 rm -f huge
 
+rm -rf t; rec 1 | rec-write -q --dir t >/dev/null; cp t/by_date/* before
+ok 'a file of the tree is no input for it' status 3 timeout 20 rec-write --dir t t/by_date/*
+same '... and has not grown' t/by_date/* before
+like '... said' "$err" '^rec-write: t/by_date/.*: the input is a file of the tree that it goes to$'
+
 rm -rf t; mkdir -p t/real_time; rec 0 >$L
 node -e '
 	const fs = require("fs");
