@@ -50,7 +50,6 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 0,
 };
 
-/* The newest records that came along. */
 struct newest {
 	struct held { char *p; size_t len; } *v;	/* owned, and each text too */
 	size_t	 n, cap, next;	/* next: the oldest, when full */
@@ -66,59 +65,7 @@ struct reading {
 	uint64_t told;		/* bad lines */
 };
 
-/* ---- which records, and their way out ---- */
-
-bool
-cat_has_day(const struct cat *c, const char *day)
-{
-	return strcmp(day, c->from) >= 0 && (c->to[0] == '\0' || strcmp(day, c->to) <= 0);
-}
-
-static void
-where_failed(struct cat *c, struct span text, const char *why)
-{
-	struct buf reason = { 0 };
-	const struct member *id = scan_record(&c->scan, text.p) == NULL ? NULL : scan_find(&c->scan, "id", 2);
-
-	if (id != NULL)
-		buf_addf(&reason, "record %.*s: ", (int)(id->val.len < 80 ? id->val.len : 80), id->val.p);
-	buf_addf(&reason, "jq: %.200s", why);
-	rejects_add(&c->rejects, "--where", 0, 0, buf_str(&reason), "", 0);
-	buf_free(&reason);
-}
-
-bool
-cat_selects(struct cat *c, struct span text, bool failed)
-{
-	if (c->failed_only && !failed)
-		return false;
-	if (c->where == NULL)
-		return true;
-	buf_clear(&c->scratch);
-	switch (expr_first(c->where, text, &c->scratch)) {
-	case EXPR_TEXT:
-		return true;
-	case EXPR_OTHER:
-		return strcmp(buf_str(&c->scratch), "false") != 0;
-	case EXPR_NOTHING:
-		return false;
-	case EXPR_ERROR:
-		where_failed(c, text, buf_str(&c->scratch));
-		return false;
-	}
-	return false;
-}
-
-void
-cat_put(struct cat *c, struct span text)
-{
-	bool newline = text.p[text.len] == '\n';
-
-	c->written++;
-	std_put(&c->out, text.p, text.len + newline);
-	if (!newline)
-		std_put(&c->out, "\n", 1);
-}
+/* ---- the newest records that came along ---- */
 
 static void
 hold(struct newest *l, struct span text)
