@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/std.h"
 #include "rec-cat/cat.h"
@@ -431,7 +432,7 @@ follow_run(struct follow *f, const char *since, char **path)
 		int saved = errno;
 
 		if (f->temporary)
-			buf_adds(&b, part_temp_dir());
+			buf_adds(&b, file_temp_dir());
 		else
 			buf_addf(&b, "%s/%s", f->cat->tree.path, buf_str(&f->path));
 		*path = mem_dup(b.p, b.len);

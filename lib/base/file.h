@@ -45,6 +45,11 @@ void	newfile_abort(struct newfile *n);
 /* Replace path by these bytes.  Returns 0, or -1 with errno. */
 int	file_replace(const char *path, mode_t mode, const void *p, size_t len) __attribute__((warn_unused_result));
 
+/* Where what does not fit into memory goes: TMPDIR, or /tmp. */
+const char *file_temp_dir(void);
+/* Open a file without a name there; it is gone when it is closed.  Returns the fd, or -1 with errno. */
+int	file_unnamed(void) __attribute__((warn_unused_result));
+
 /* fsync the directory that holds path.  Returns 0, or -1 with errno. */
 int	file_sync_dir(const char *path) __attribute__((warn_unused_result));
 

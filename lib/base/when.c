@@ -64,10 +64,13 @@ digits(struct cursor *c, int n, int *value)
 static bool
 eat(struct cursor *c, const char *set)
 {
-	if (c->p == c->end || *c->p == '\0' || strchr(set, *c->p) == NULL)
-		return false;
-	c->p++;
-	return true;
+	for (; c->p < c->end && *set != '\0'; set++) {
+		if (*c->p == *set) {
+			c->p++;
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -151,27 +154,120 @@ when_parse_arg(const char *s, int64_t *ms)
 	return when_parse(s, strlen(s), ms, NULL);
 }
 
-const char *
-when_format(int64_t ms, char out[WHEN_SIZE])
+int64_t
+when_day(int64_t ms)
 {
-	int64_t day = ms >= 0 ? ms / DAY : -((DAY - 1 - ms) / DAY);
-	int rest = (int)(ms - day * DAY);
-	/* The inverse of days_of. */
+	return ms >= 0 ? ms / DAY : -((DAY - 1 - ms) / DAY);
+}
+
+/* The inverse of days_of. */
+struct date
+when_date(int64_t day)
+{
 	int64_t z = day + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
 	int64_t doe = z - era * 146097;
 	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153;
-	int d = (int)(doy - (153 * mp + 2) / 5 + 1);
 	int m = (int)(mp < 10 ? mp + 3 : mp - 9);
-	int y = (int)(yoe + era * 400 + (m <= 2));
 
-	if (y < 0 || y > 9999)
-		y = y < 0 ? 0 : 9999;
-	snprintf(out, WHEN_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", y, m % 100, d % 100, rest / 3600000 % 100,
-	    rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
+	return (struct date){ .y = yoe + era * 400 + (m <= 2), .m = m, .d = (int)(doy - (153 * mp + 2) / 5 + 1) };
+}
+
+char *
+when_digits(char *p, int n, int width)
+{
+	for (int i = width; i-- > 0; n /= 10)
+		p[i] = (char)('0' + n % 10);
+	return p + width;
+}
+
+char *
+when_put_date(char *p, struct date date)
+{
+	p = when_digits(p, date.y < 0 ? 0 : date.y > 9999 ? 9999 : (int)date.y, 4);
+	*p++ = '-';
+	p = when_digits(p, date.m, 2);
+	*p++ = '-';
+	return when_digits(p, date.d, 2);
+}
+
+const char *
+when_format(int64_t ms, char out[WHEN_SIZE])
+{
+	int64_t day = when_day(ms);
+	int rest = (int)(ms - day * DAY);
+	char *p = when_put_date(out, when_date(day));
+
+	*p++ = 'T';
+	p = when_digits(p, rest / 3600000, 2);
+	*p++ = ':';
+	p = when_digits(p, rest / 60000 % 60, 2);
+	*p++ = ':';
+	p = when_digits(p, rest / 1000 % 60, 2);
+	*p++ = '.';
+	p = when_digits(p, rest % 1000, 3);
+	*p++ = 'Z';
+	*p = '\0';
 	return out;
+}
+
+const char *
+when_fraction(const char *s, size_t len, size_t *n)
+{
+	static const size_t behind_seconds = sizeof "2026-06-19T13:22:24" - 1;
+	const char *end = s + len, *p = s + behind_seconds;
+
+	*n = 0;
+	if (len <= behind_seconds || (*p != '.' && *p != ','))
+		return end;
+	for (p++; p + *n < end && p[*n] >= '0' && p[*n] <= '9'; )
+		++*n;
+	return p;
+}
+
+/* A file of the zone data, not a directory or something beside it. */
+static bool
+has_zone(const char *name)
+{
+	const char *dir = getenv("TZDIR");
+	char path[512], magic[4];
+	FILE *f;
+	bool yes;
+
+	if (*name == '/' || *name == '\0' || strstr(name, "..") != NULL ||
+	    (size_t)snprintf(path, sizeof path, "%s/%s", dir != NULL ? dir : "/usr/share/zoneinfo", name) >= sizeof path)
+		return false;
+	if ((f = fopen(path, "re")) == NULL)
+		return false;
+	yes = fread(magic, 1, sizeof magic, f) == sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
+	fclose(f);
+	return yes;
+}
+
+static unsigned zone_changes;
+
+bool
+when_zone(const char *name)
+{
+	struct cursor c = { name, name + strlen(name) };
+	char posix[32];
+	int minutes;
+	bool given;
+
+	if (zone(&c, &minutes, &given) && c.p == c.end && given) {
+		/* POSIX counts what is to be added for UTC, so signs are the other way round. */
+		snprintf(posix, sizeof posix, "<local>%s%02d:%02d", minutes > 0 ? "-" : "", abs(minutes) / 60 % 24, abs(minutes) % 60);
+		name = posix;
+	} else if (strcmp(name, "UTC") != 0 && !has_zone(name)) {
+		return false;
+	}
+	if (setenv("TZ", name, 1) == -1)
+		return false;
+	tzset();
+	zone_changes++;
+	return true;
 }
 
 static int64_t
@@ -182,6 +278,26 @@ offset_at(int64_t moment)
 
 	localtime_r(&t, &tm);
 	return tm.tm_gmtoff;
+}
+
+/* No zone changes its clocks twice within an hour, so one with the same offset at both ends has it throughout. */
+int64_t
+when_offset(int64_t ms)
+{
+	static _Thread_local struct { int64_t hour, offset; unsigned zone; } known[256];	/* zone 0: free */
+	int64_t hour = ms / HOUR - (ms % HOUR < 0), first, last;
+	size_t i = (uint64_t)hour % 256;
+
+	if (known[i].zone == zone_changes + 1 && known[i].hour == hour)
+		return known[i].offset;
+	first = offset_at(hour * HOUR / SECOND) * SECOND;
+	last = offset_at((hour + 1) * HOUR / SECOND - 1) * SECOND;
+	if (first != last)
+		return offset_at(ms / SECOND - (ms % SECOND < 0)) * SECOND;
+	known[i].hour = hour;
+	known[i].offset = first;
+	known[i].zone = zone_changes + 1;
+	return first;
 }
 
 /* Where clocks are put back a time comes twice, and is the first; mktime would guess by what it was asked before. */

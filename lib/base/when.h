@@ -25,6 +25,32 @@ bool	when_parse_arg(const char *s, int64_t *ms);
 const char *when_format(int64_t ms, char out[WHEN_SIZE]);
 
 /*
+ * Make name the zone of this process (TZ): "Asia/Taipei" and the like, as the system's zone data has them, "UTC", "Z", or an
+ * offset such as "+08:00".  To be called before there are threads.  False: no such zone (or there is no zone data), and TZ is as it
+ * was; the C library would take UTC without a word.
+ */
+bool	when_zone(const char *name) __attribute__((warn_unused_result));
+
+/* What the zone's clocks are ahead of UTC at a moment: milliseconds, of whole seconds.  Thread safe. */
+int64_t	when_offset(int64_t ms);
+
+/* The day since 1970-01-01 of a time, and a day's date in the proleptic Gregorian calendar. */
+struct date {
+	int64_t	y;
+	int	m, d;		/* from 1 */
+};
+int64_t	when_day(int64_t ms);
+struct date when_date(int64_t day);
+/* As text, without a NUL; each returns what is behind: "2026-06-19", and n with leading zeros. */
+char	*when_put_date(char *p, struct date date);
+char	*when_digits(char *p, int n, int width);
+
+/*
+ * The fraction of the second in a time that when_parse has taken: its digits, within text, as many as there are (0: none).
+ */
+const char *when_fraction(const char *s, size_t len, size_t *digits);
+
+/*
  * Local time (TZ).  From what when_parse gave for a time without a zone to the moment that it means here; and a moment
  * in microseconds as text with its zone, "2025-12-07T12:24:08.275173+08:00" ("Z" where that is UTC).
  */

@@ -81,6 +81,7 @@ struct http_request {
 	size_t	 body_len;
 	bool	 repeatable;	/* safe to send again when the outcome is unknown; a GET always is */
 	bool	 hide_url;	/* the address is a credential itself: messages show only what */
+	bool	 direct;	/* never through a proxy */
 	bool	 count_tries;	/* unknown must be right even for a repeatable one: costs a new connection */
 	size_t	 max_body;	/* bytes of a buffered answer; 0: 64 MiB */
 

@@ -1,12 +1,11 @@
 #include "recorder/part.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "json/splice.h"
@@ -80,33 +79,6 @@ add_bad(struct part *p, size_t column, const char *reason)
 	p->bad[p->n_bad++] = (struct bad_line){ p->lines, column, mem_dup(reason, strlen(reason)) };
 }
 
-const char *
-part_temp_dir(void)
-{
-	const char *dir = getenv("TMPDIR");
-
-	return dir != NULL && *dir != '\0' ? dir : "/tmp";
-}
-
-static int
-temp_file(void)
-{
-	const char *dir = part_temp_dir();
-	char path[4096];
-	int fd;
-
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	if ((size_t)snprintf(path, sizeof path, "%s/llmutils.XXXXXX", dir) >= sizeof path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if ((fd = mkostemp(path, O_CLOEXEC)) != -1)
-		unlink(path);
-	return fd;
-}
-
 static int
 put_at(int fd, const char *p, size_t len, uint64_t at)
 {
@@ -128,7 +100,7 @@ spill(struct spill *s, const struct buf *block, uint64_t *place)
 	int fd = atomic_load(&s->fd), none = -1;
 
 	if (fd == -1) {
-		if ((fd = temp_file()) == -1)
+		if ((fd = file_unnamed()) == -1)
 			return -1;
 		if (!atomic_compare_exchange_strong(&s->fd, &none, fd)) {
 			close(fd);

@@ -78,8 +78,6 @@ void	part_read(struct part *p, struct part_shared *s);
  * The text of a line, followed by its newline and padded for the scanner; in memory or read into scratch.  Returns NULL with errno.
  */
 const char *part_text(const struct entry *e, struct buf *scratch);
-/* Where the files without a name are made. */
-const char *part_temp_dir(void);
 void	part_free(struct part *p, struct part_shared *s);
 void	spill_close(struct spill *s);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/sig.h"
 #include "base/when.h"
@@ -548,7 +549,7 @@ walk_run(struct walk *w, char **path)
 	saved = errno;
 	*path = NULL;
 	if (r == -1)
-		*path = g.failed != NULL ? full_path(&g, g.failed) : mem_dup(part_temp_dir(), strlen(part_temp_dir()));
+		*path = g.failed != NULL ? full_path(&g, g.failed) : mem_dup(file_temp_dir(), strlen(file_temp_dir()));
 	stop_threads(&g);
 	for (size_t i = 0; i < g.n_days; i++)
 		close_day(&g, &g.day[i]);

@@ -195,6 +195,57 @@ local_times(void **state)
 	assert_string_equal(when_format_local(INT64_C(1765110248275173), out), "2025-12-07T12:24:08.275173Z");
 }
 
+/* Offsets at moments in any order, against localtime; names of zones. */
+static void
+zones(void **state)
+{
+	static const char *const good[] = { "UTC", "Z", "Asia/Taipei", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo",
+		"Africa/Monrovia", "+08:00", "-0330" };
+	static const char *const bad[] = { "", "Asia", "Asia/Nowhere", "../zoneinfo/UTC", "/usr/share/zoneinfo/UTC", "+8", "CST-8", "+24:00",
+		"+08:00x" };
+
+	(void)state;
+	for (size_t z = 0; z < N_OF(good); z++) {
+		assert_true(when_zone(good[z]));
+		for (int i = 0; i < 20000; i++) {
+			int64_t ms = INT64_C(-62000000000000) + (int64_t)chance(UINT64_C(315000000000000));
+			time_t t;
+			struct tm tm;
+
+			if (i % 2 == 0)
+				ms = INT64_C(-3000000000000) + (int64_t)chance(UINT64_C(6000000000000));
+			t = (time_t)(ms / 1000 - (ms % 1000 < 0));
+			localtime_r(&t, &tm);
+			assert_int_equal(when_offset(ms), tm.tm_gmtoff * 1000);
+		}
+	}
+	assert_true(when_zone("+08:00"));
+	assert_int_equal(when_offset(0), 28800000);
+	assert_true(when_zone("-0330"));
+	assert_int_equal(when_offset(0), -12600000);
+	for (size_t i = 0; i < N_OF(bad); i++)
+		assert_false(when_zone(bad[i]));
+	assert_int_equal(when_offset(0), -12600000);
+	assert_true(when_zone("UTC"));
+}
+
+static void
+fractions(void **state)
+{
+	static const struct { const char *text, *digits; } cases[] = {
+		{ "2026-06-19", "" }, { "2026-06-19T13:22", "" }, { "2026-06-19T13:22+08:00", "" }, { "2026-06-19T13:22:24Z", "" },
+		{ "2026-06-19T13:22:24.5Z", "5" }, { "2026-06-19 13:22:24,123456789+08:00", "123456789" }, { "2026-06-19T13:22:24.07", "07" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		size_t n;
+		const char *p = when_fraction(cases[i].text, strlen(cases[i].text), &n);
+
+		check_text(p, n, cases[i].digits);
+	}
+}
+
 int
 main(void)
 {
@@ -205,6 +256,8 @@ main(void)
 		cmocka_unit_test(durations),
 		cmocka_unit_test(far_away),
 		cmocka_unit_test(local_times),
+		cmocka_unit_test(zones),
+		cmocka_unit_test(fractions),
 	};
 
 	return cmocka_run_group_tests_name("when", tests, NULL, NULL);

@@ -1,0 +1,124 @@
+#!/bin/sh
+# log-check(1): entries that are as they should be pass, their times become UTC; the others are named, field by field.
+. "${0%/*}/lib.sh"
+
+example='{"timestamp":"2021-01-01T00:00:00Z","domain_name":"botrun.ai","user_department":"test_org","user_name":"user_1","source_ip":"127.0.0.1","session_id":"session_1","action_type":"交談","developer":"JcXGTcW","action_details":"~!@#$%^&*()_+台灣No.1","model":"gpt-4o","botrun":"波程.botrun","user_agent":"user_agent","resource_id":"resource_1"}'
+printf '%s\n' "$example" >example
+# entry FIELD JSON: the example with a field set to this; without JSON the field is removed
+entry() {
+	if [ $# = 1 ]; then
+		sed "s/\"$1\":\"[^\"]*\",//" example
+	else
+		V=$2 awk -v f="\"$1\":" '{ i = index($0, f) + length(f); rest = substr($0, i + 1); j = index(rest, "\"")
+			print substr($0, 1, i - 1) ENVIRON["V"] substr(rest, j + 1) }' example
+	fi
+}
+# good NAME FIELD JSON: passes as it is;  bad NAME REASON FIELD [JSON]
+good() { entry "$2" "$3" >input; run log-check input; same "$1" "$out" input; [ $st = 0 ] || is "$1: status" $st 0; }
+bad() {
+	bad_name=$1 bad_want=$2; shift 2
+	entry "$@" >input
+	ok "$bad_name" status 1 log-check --rejects rejected input
+	is '... named' "$(cat "$err")" "log-check: input:1: $bad_want"
+	is '... and not written' "$(cat "$out")" ''
+	same '... but kept' rejected input
+	rm -f rejected
+}
+# time NAME GIVEN WANTED OPTIONS...
+time_is() {
+	tm_name=$1 tm_given=$2 tm_want=$3; shift 3
+	entry timestamp "\"$tm_given\"" >input
+	entry timestamp "\"$tm_want\"" >want
+	run log-check "$@" input
+	same "$tm_name" "$out" want
+}
+
+ok 'the example of the issue passes' status 0 log-check example
+same '... byte for byte' "$out" example
+printf ' \t{"x" : 1e400,"timestamp"\t:"2021-01-01T08:00:00+08:00","n":9007199254740993 , "timestamp" : "2021-01-01T09:00:00+08:00",%s \r\n' \
+	"$(cut -c 36- example | sed 's/^,*//')" >odd
+sed 's/2021-01-01T09:00:00+08:00/2021-01-01T01:00:00Z/' odd >want
+ok 'only the time stamp changes, the one that counts' status 0 log-check odd
+same '... every other byte stays' "$out" want
+
+for f in domain_name user_department user_name source_ip session_id action_type timestamp developer; do
+	bad "$f: missing" "$f: missing" $f
+	bad "$f: null" "$f: wrong type: not a string but null" $f null
+	bad "$f: a number" "$f: wrong type: not a string but a number" $f 5
+	bad "$f: empty" "$f: empty" $f '""'
+	bad "$f: only white space" "$f: empty" $f '" \t\u3000　\u00a0\n"'
+done
+for f in action_details model botrun user_agent; do
+	good "$f: null" $f null
+	good "$f: empty" $f '""'
+	bad "$f: an array" "$f: wrong type: not a string but an array" $f '["a"]'
+	entry $f >input
+	ok "$f: may be missing" status 0 log-check input
+	same '...' "$out" input
+done
+bad 'resource_id: an object' 'resource_id: wrong type: not a string but an object' resource_id '{}'
+bad 'model: a boolean' 'model: wrong type: not a string but a boolean' model false
+good 'a name of white space and more' user_name '"　王 "'
+good 'escapes stay as they are' user_name '"\u738b\/\ud800\u0000"'
+good 'a name that begins as white space does' user_name '"\u3001"'
+
+for a in 0.0.0.0 255.255.255.255 ::1 2001:db8::ff00:42:8329 ::ffff:192.0.2.1 fe80::1; do good "address $a" source_ip "\"$a\""; done
+good 'address with escapes' source_ip '"\u0031.2.3.4"'
+for a in localhost 1.2.3 1.2.3.256 1.2.3.04 1.2.3.4:80 '[::1]' 'fe80::1%eth0' 1::2::3 ' 1.2.3.4' '1.2.3.4\u0000' 10.0.0.0/8; do
+	entry source_ip "\"$a\"" >input
+	ok "address '$a' is refused" status 1 log-check input
+	like '...' "$err" 'input:1: source_ip: not an IP address$'
+done
+
+time_is 'UTC' 2021-01-01T00:00:00Z 2021-01-01T00:00:00Z
+time_is 'a zone' 2021-01-01T08:00:00+08:00 2021-01-01T00:00:00Z
+time_is 'a blank, a zone without a colon' '2020-12-31 20:30:00-0330' 2021-01-01T00:00:00Z
+time_is 'milliseconds stay' 2021-01-01T08:00:00.250+08:00 2021-01-01T00:00:00.250Z
+time_is 'microseconds stay' 2021-01-01T08:00:00.000001+08:00 2021-01-01T00:00:00.000001Z
+time_is 'what is less is cut' 2021-12-31T23:59:59.9999999Z 2021-12-31T23:59:59.999999Z
+time_is 'without seconds' 2021-01-01T00:00+00:00 2021-01-01T00:00:00Z
+time_is 'a date' 2021-01-01 2021-01-01T00:00:00Z
+time_is 'small letters' 2021-01-01t00:00:00z 2021-01-01T00:00:00Z
+time_is 'a leap second' 2016-12-31T23:59:60Z 2017-01-01T00:00:00Z
+time_is 'escapes' '2021-01-01\u005400:00:00\u005a' 2021-01-01T00:00:00Z
+time_is 'without a zone: UTC' 2021-01-01T08:00:00.5 2021-01-01T08:00:00.5Z
+export TZ=Asia/Taipei
+time_is '... whatever TZ is' 2021-01-01T08:00:00 2021-01-01T08:00:00Z
+export TZ=UTC
+time_is '--tz' 2021-01-01T08:00:00.5 2021-01-01T00:00:00.5Z --tz Asia/Taipei
+time_is '--tz: a time with a zone is not touched' 2021-01-01T08:00:00Z 2021-01-01T08:00:00Z --tz Asia/Taipei
+time_is '--tz: an offset' 2021-01-01T08:00:00 2021-01-01T00:00:00Z --tz=+08:00
+time_is '--tz: summer' 2024-07-01T00:00:00 2024-06-30T22:00:00Z --tz Europe/Berlin
+time_is '--tz: winter' 2024-12-01T00:00:00 2024-11-30T23:00:00Z --tz Europe/Berlin
+time_is '--tz: of a time that comes twice, the first' 2024-10-27T02:30:00 2024-10-27T00:30:00Z --tz Europe/Berlin
+time_is 'the first year' 0001-01-01T00:00:00Z 0001-01-01T00:00:00Z
+time_is 'the last year' 9999-12-31T23:59:59.999999Z 9999-12-31T23:59:59.999999Z
+for t in yesterday 1609459200 2021-02-29T00:00:00Z 2021-01-01T24:00:00Z 2021-1-1T00:00:00Z 20210101T000000Z 2021-01-01T00:00:00+8 \
+	'2021-01-01T00:00:00Z ' 0001-01-01T00:00:00+00:01 9999-12-31T23:59:59-00:01 '2021-01-01T00:00:00Z\u0000' 2021-01-01T00:00:00.Z; do
+	entry timestamp "\"$t\"" >input
+	ok "time '$t' is refused" status 1 log-check input
+	is '...' "$(cat "$err")" 'log-check: input:1: timestamp: not a time'
+done
+ok 'an unknown zone is status 2' status 2 log-check --tz Asia/Nowhere example
+is '... said' "$(cat "$err")" 'log-check: --tz: Asia/Nowhere: no such time zone here'
+
+echo '{"timestamp":"x","user_name":" ","source_ip":"1","session_id":7,"action_type":"a","model":1}' >worst
+ok 'one reason names all faults' status 1 log-check worst
+is '... field by field' "$(cat "$err")" 'log-check: worst:1: timestamp: not a time; domain_name: missing; user_department: missing; user_name: empty; source_ip: not an IP address; session_id: wrong type: not a string but a number; developer: missing; model: wrong type: not a string but a number'
+cat example worst odd >three
+run log-check -v three
+is '-v: the summary' "$(sed 's/seconds=.*//' "$err" | tail -n 1)" 'log-check: read=3 written=2 normalised=1 rejected=1 '
+ok '--strict stops' status 1 log-check --strict three
+is '... at the first' "$(wc -l <"$out" | tr -d ' ')" 1
+ok 'a full disk is status 3' status 3 sh -c 'log-check example >/dev/full'
+
+gen logs 3M >logs
+ok 'generated entries pass' status 0 log-check --jobs 1 logs
+same '... as they are' "$out" logs
+sed 's/Z"/+08:00"/; 5~7s/"source_ip":"/&x/' logs >zoned
+run log-check -q --jobs 1 --rejects r1 zoned; mv "$out" one
+run log-check -q --jobs 3 --rejects r3 zoned
+same '--jobs does not matter' "$out" one
+same '... nor for the rejects' r1 r3
+is '... all are there' "$(cat one r1 | wc -l)" "$(wc -l <logs)"
+done_testing
