@@ -4,6 +4,7 @@
  *
  *   anchor dedup    drop lines whose "id" was seen before
  *   anchor last     the last user message of inputs.messages (that one shape only)
+ *   anchor usage    characters by day (of UTC), department and user (of integers, in any order)
  *
  * stdin to stdout, one thread.  Build: c++ -O3 -march=native anchor.cc -lsimdjson
  */
@@ -15,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -81,10 +83,40 @@ last(const char *p, size_t len, size_t room)
 		out.append("{\"run_id\":").append(id).append(",\"input\":").append(text).append("}\n");
 }
 
+struct usage { int64_t ch, en, total; };
+static std::unordered_map<std::string, usage> groups;
+
+static void
+sum(const char *p, size_t len, size_t room)
+{
+	static std::string key;
+	auto doc = parser.iterate(p, len, room);
+	std::string_view time, department, user;
+	int64_t ch, en, total;
+
+	if (doc["timestamp"].get_string().get(time) != SUCCESS || doc["user_department"].get_string().get(department) != SUCCESS ||
+	    doc["user_name"].get_string().get(user) != SUCCESS || doc["ch_characters"].get_int64().get(ch) != SUCCESS ||
+	    doc["en_characters"].get_int64().get(en) != SUCCESS || doc["total_characters"].get_int64().get(total) != SUCCESS)
+		return;
+	key.assign(time.substr(0, 10)).append("\n").append(department).append("\n").append(user);
+	usage &u = groups[key];
+	u.ch += ch, u.en += en, u.total += total;
+}
+
+static void
+put_groups()
+{
+	for (auto &g : groups)
+		out.append(g.first).append("\n").append(std::to_string(g.second.ch)).append(" ").append(std::to_string(g.second.en))
+		    .append(" ").append(std::to_string(g.second.total)).append("\n");
+	flush();
+}
+
 int
 main(int argc, char **argv)
 {
-	bool is_dedup = argc > 1 && strcmp(argv[1], "dedup") == 0;
+	const char *what = argc > 1 ? argv[1] : "";
+	auto take = strcmp(what, "dedup") == 0 ? dedup : strcmp(what, "usage") == 0 ? sum : last;
 	std::vector<char> buf(256 << 10);
 	size_t len = 0;
 
@@ -97,10 +129,11 @@ main(int argc, char **argv)
 		len += (size_t)n;
 		const char *p = buf.data(), *end = p + len, *nl;
 		for (; (nl = (const char *)memchr(p, '\n', (size_t)(end - p))) != nullptr; p = nl + 1)
-			(is_dedup ? dedup : last)(p, (size_t)(nl - p), (size_t)(buf.data() + buf.size() - p));
+			take(p, (size_t)(nl - p), (size_t)(buf.data() + buf.size() - p));
 		flush();
 		len = (size_t)(end - p);
 		memmove(buf.data(), p, len);
 	}
+	put_groups();
 	return 0;
 }
