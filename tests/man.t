@@ -45,6 +45,13 @@ fi
 
 # ---- the examples ----
 
+standin bigquery --token ready --dataset botrun
+node "$top/tests/ctl.js" -H 'Authorization: Bearer ready' POST "$URL/bigquery/v2/projects/test-project/datasets/botrun/tables" - >/dev/null <<'END'
+{"tableReference":{"projectId":"test-project","datasetId":"botrun","tableId":"test_org_logs"},"schema":{"fields":[
+{"name":"timestamp","type":"TIMESTAMP"},{"name":"user_name","type":"STRING"},{"name":"total_characters","type":"INTEGER"}]}}
+END
+post '/_test/rows?table=botrun.test_org_logs' '{"timestamp":"2026-11-21T01:02:03Z","user_name":"user_1","total_characters":19}' >/dev/null
+export BIGQUERY_ENDPOINT="$URL" GOOGLE_OAUTH_ACCESS_TOKEN=ready GOOGLE_CLOUD_PROJECT=test-project
 standin langsmith
 LS=$URL
 standin feishu

@@ -59,7 +59,7 @@ class HttpError extends Error {
 }
 
 /*
- * serve({name, routes, control, notFound, port, headers})
+ * serve({name, routes, control, notFound, port, headers, prepare, gzip, started})
  *
  * routes and control: {"METHOD /path/:param/x": handler}.  A handler gets
  * {method, path, params, query (URLSearchParams), headers, body (Buffer), json}
@@ -67,7 +67,10 @@ class HttpError extends Error {
  * object is sent as JSON.  json is undefined when the body is empty, and null
  * with jsonError set when it does not parse.
  * notFound(req) answers what no route matches; headers(req) gives headers that
- * every answer carries.  Returns a promise of {url, server, close}.
+ * every answer carries.  Optional: prepare(req) may change method and body before anything
+ * looks at them, gzip(req) says whether an answer may be compressed (default: by
+ * Accept-Encoding), started(url) runs before the address is printed.
+ * Returns a promise of {url, server, close}.
  */
 function serve(opts) {
 	const compiled = Object.keys(opts.routes).map((key) => {
@@ -117,6 +120,8 @@ function serve(opts) {
 		return f;
 	}
 
+	const mayGzip = opts.gzip || ((req) => /\bgzip\b/.test(req.headers['accept-encoding'] || ''));
+
 	function encode(req, answer) {
 		const headers = Object.assign({}, opts.headers ? opts.headers(req) : {}, answer.headers || {});
 		let body = answer.body === undefined ? '' : answer.body;
@@ -126,7 +131,7 @@ function serve(opts) {
 				headers['Content-Type'] = 'application/json; charset=utf-8';
 		}
 		body = Buffer.isBuffer(body) ? body : Buffer.from(body);
-		if (/\bgzip\b/.test(req.headers['accept-encoding'] || '') && body.length > 512) {
+		if (mayGzip(req) && body.length > 512) {
 			body = zlib.gzipSync(body);
 			headers['Content-Encoding'] = 'gzip';
 		}
@@ -210,8 +215,10 @@ function serve(opts) {
 		res.on('error', () => {});
 		req.on('end', () => {
 			const u = new URL(req.url, 'http://127.0.0.1');
-			const body = Buffer.concat(chunks);
-			const r = {method: req.method, path: u.pathname, query: u.searchParams, headers: req.headers, body, json: undefined};
+			const r = {method: req.method, path: u.pathname, query: u.searchParams, headers: req.headers, body: Buffer.concat(chunks), json: undefined};
+			if (opts.prepare)
+				opts.prepare(r);
+			const body = r.body;
 			if (body.length) {
 				try {
 					r.json = JSON.parse(body.toString('utf8'));
@@ -225,7 +232,7 @@ function serve(opts) {
 				if (!res.headersSent)
 					send(res, {status: 500, headers: {}, body: Buffer.from(String(e.stack || e))});
 			};
-			const ctl = control[req.method + ' ' + u.pathname];
+			const ctl = control[r.method + ' ' + u.pathname];
 			if (ctl) {
 				Promise.resolve().then(() => ctl(r)).then((a) => send(res, encode(r, a))).catch(fail);
 				return;
@@ -241,6 +248,8 @@ function serve(opts) {
 	return new Promise((resolve) => {
 		server.listen(opts.port || 0, '127.0.0.1', () => {
 			const url = 'http://127.0.0.1:' + server.address().port;
+			if (opts.started)
+				opts.started(url);
 			process.stdout.write(opts.name + ': listening on ' + url + '\n');
 			resolve({url, server, close: () => server.close()});
 		});
