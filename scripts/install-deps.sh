@@ -49,6 +49,8 @@ need_build() {
 	library_from libcurl libcurl4-openssl-dev
 	library_from zlib zlib1g-dev
 	library_from libcrypto libssl-dev
+	library_from sqlite3 libsqlite3-dev
+	library_from libpq libpq-dev
 	header_from libdeflate.h libdeflate-dev
 }
 
@@ -66,6 +68,8 @@ need_test() {
 	command_from ps procps
 	[ -x /usr/bin/time ] || add time
 	header_from cmocka.h libcmocka-dev
+	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || add postgresql
+	[ -e /usr/share/unicode/Scripts.txt ] || add unicode-data
 }
 
 # The sanitizers' and libFuzzer's run-time library: part of libclang-common-N-dev in Ubuntu 22.04, a package of its own later.

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.." || exit 2
 
 failed=0
 jobs=$(nproc 2>/dev/null || echo 2)
+includes="-Ilib -Icmd -D_GNU_SOURCE $(pkg-config --cflags libpq 2>/dev/null)"
 
 have() {
 	command -v "$1" >/dev/null 2>&1 && return
@@ -63,13 +64,15 @@ check_cppcheck() {
 
 # use-of-uninitialized-value is off: gcc takes the scanner's bit stack for uninitialised.
 check_gcc() {
-	c_files | each gcc -std=c11 -Ilib -Icmd -D_GNU_SOURCE -DVERSION='""' -O1 -fanalyzer -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
+	# shellcheck disable=SC2086	# a list of words
+	c_files | each gcc -std=c11 $includes -DVERSION='""' -O1 -fanalyzer -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
 }
 
 # Its notes (the way to a finding) are left out; run it by hand for them.
 # shellcheck disable=SC2016	# $0 is for the inner shell
 check_tidy() {
-	c_files | each sh -c 'clang-tidy --quiet "$0" -- -std=c11 -Ilib -Icmd -D_GNU_SOURCE -DVERSION=\"\" 2>/dev/null | grep -E "(error|warning):"; :'
+	export includes
+	c_files | each sh -c 'clang-tidy --quiet "$0" -- -std=c11 $includes -DVERSION=\"\" 2>/dev/null | grep -E "(error|warning):"; :'
 }
 
 if have shellcheck; then

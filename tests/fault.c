@@ -9,7 +9,7 @@
  *   corrupt   write(2) changes a byte
  *   short     write(2) and writev(2) take one byte only, from the n-th call on
  *
- * Counted are write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
+ * Counted are pwrite (only where FAULT_CALLS names it: the writes of SQLite), write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
  * send and recv (of sockets).
  * FAULT_LOG gets the number of counted calls at exit: with FAULT_AT=0 nothing fails.
  */
@@ -164,6 +164,23 @@ writev(int fd, const struct iovec *v, int n)
 	if (strcmp(act, "short") == 0)
 		return write_some(real_, fd, v, n, 1);
 	return fails() ? -1 : real_(fd, v, n);
+}
+
+ssize_t
+pwrite64(int fd, const void *p, size_t len, off64_t at_byte)
+{
+	REAL(pwrite64);
+
+	if (calls == NULL)
+		calls = getenv("FAULT_CALLS");
+	if (calls == NULL || !is_listed(calls, "pwrite") || !is_due("pwrite"))
+		return real_(fd, p, len, at_byte);
+	if (strcmp(act, "kill") == 0) {
+		if (real_(fd, p, len / 2, at_byte) == -1)
+			_exit(99);
+		die_now();
+	}
+	return fails() ? -1 : real_(fd, p, len, at_byte);
 }
 
 int

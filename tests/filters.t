@@ -3,7 +3,9 @@
 . "${0%/*}/lib.sh"
 
 FILTERS='dedup -k id
-msg-extract'
+msg-extract
+cc-count -f inputs.input
+cc-count -r botrun -f inputs.input'
 
 rec() { printf '{"id":"%s","inputs":{"input":"m"}}\n' "$1"; }
 seq_rec() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) printf "{\"id\":\"%d\",\"inputs\":{\"input\":\"m\"}}\n", i }'; }

@@ -1,0 +1,219 @@
+#include "store/pg_value.h"
+
+#include <string.h>
+
+#include "crypt/base64.h"
+#include "json/str.h"
+
+/* From pg_type.dat, where they are fixed. */
+enum {
+	BOOL = 16, BYTEA = 17, NAME = 19, INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, OID = 26, JSON = 114, FLOAT4 = 700, FLOAT8 = 701,
+	BPCHAR = 1042, VARCHAR = 1043, DATE = 1082, TIMESTAMP = 1114, TIMESTAMPTZ = 1184, NUMERIC = 1700, UUID = 2950, JSONB = 3802,
+};
+
+static const struct {
+	unsigned array, element;
+} arrays[] = {
+	{ 199, JSON }, { 1000, BOOL }, { 1001, BYTEA }, { 1003, NAME }, { 1005, INT2 }, { 1007, INT4 }, { 1009, TEXT }, { 1014, BPCHAR },
+	{ 1015, VARCHAR }, { 1016, INT8 }, { 1021, FLOAT4 }, { 1022, FLOAT8 }, { 1028, OID }, { 1115, TIMESTAMP }, { 1182, DATE },
+	{ 1185, TIMESTAMPTZ }, { 1231, NUMERIC }, { 2951, UUID }, { 3807, JSONB },
+};
+
+enum db_kind
+pg_kind(unsigned oid, char category)
+{
+	switch (oid) {
+	case INT2: case INT4: case INT8: case OID:
+		return DB_INTEGER;
+	case FLOAT4: case FLOAT8:
+		return DB_REAL;
+	case NUMERIC:
+		return DB_NUMERIC;
+	case TEXT: case VARCHAR: case BPCHAR: case NAME:
+		return DB_TEXT;
+	case BOOL:
+		return DB_BOOLEAN;
+	case JSON: case JSONB:
+		return DB_JSON;
+	case TIMESTAMP: case TIMESTAMPTZ:
+		return DB_TIME;
+	case DATE:
+		return DB_DATE;
+	case BYTEA:
+		return DB_BYTES;
+	default:
+		return category == 'A' ? DB_ARRAY : DB_ANY;
+	}
+}
+
+/* "2021-01-01 00:00:00.5+00" as "2021-01-01T00:00:00.5Z"; what has no such form (infinity, BC) stays. */
+static void
+put_time(const char *p, size_t len, bool zoned, struct buf *out)
+{
+	size_t end = zoned && len > 3 && memcmp(p + len - 3, "+00", 3) == 0 ? len - 3 : len;
+
+	if (len < 19 || p[4] != '-' || p[10] != ' ' || (zoned && end == len) || p[end - 1] == 'C') {
+		json_encode(p, len, out);
+		return;
+	}
+	buf_addc(out, '"');
+	buf_add(out, p, 10);
+	buf_addc(out, 'T');
+	buf_add(out, p + 11, end - 11);
+	buf_adds(out, zoned ? "Z\"" : "\"");
+}
+
+static unsigned
+hex(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) & 15;
+}
+
+static void
+put_bytes(const char *p, size_t len, struct buf *out)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 2; i + 1 < len; i += 2)
+		buf_addc(&b, (char)(hex(p[i]) << 4 | hex(p[i + 1])));
+	buf_addc(out, '"');
+	base64_put(b.p == NULL ? "" : b.p, b.len, out);
+	buf_addc(out, '"');
+	buf_free(&b);
+}
+
+/* One element at p, quoted or not; returns its end. */
+static const char *
+put_element(unsigned oid, const char *p, const char *end, struct buf *scratch, struct buf *out)
+{
+	bool quoted = *p == '"';
+
+	buf_clear(scratch);
+	for (p += quoted; p < end; p++) {
+		if (quoted ? *p == '"' : *p == ',' || *p == '}')
+			break;
+		if (*p == '\\' && p + 1 < end)
+			p++;
+		buf_addc(scratch, *p);
+	}
+	if (!quoted && scratch->len == 4 && memcmp(scratch->p, "NULL", 4) == 0)
+		buf_adds(out, "null");
+	else
+		pg_put_json(oid, scratch->p == NULL ? "" : scratch->p, scratch->len, out);
+	return p + quoted;
+}
+
+/* {1,NULL,{"a b"}}, perhaps with the bounds before it: [0:1]={...}. */
+static void
+put_array(unsigned oid, const char *p, size_t len, struct buf *out)
+{
+	const char *end = p + len;
+	struct buf scratch = { 0 };
+
+	if (*p == '[' && (p = memchr(p, '=', len)) != NULL)
+		p++;
+	while (p != NULL && p < end) {
+		if (*p == '{' || *p == '}' || *p == ',') {
+			buf_addc(out, *p == '{' ? '[' : *p == '}' ? ']' : ',');
+			p++;
+		} else {
+			p = put_element(oid, p, end, &scratch, out);
+		}
+	}
+	buf_free(&scratch);
+}
+
+static void
+put_json(const char *p, size_t len, struct buf *out)
+{
+	size_t from = out->len;
+
+	buf_add(out, p, len);
+	json_one_line(out->p + from, len);
+}
+
+void
+pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
+{
+	switch (oid) {
+	case INT2: case INT4: case INT8: case OID:
+		buf_add(out, p, len);
+		return;
+	case NUMERIC:
+		if (p[len - 1] > '9')		/* NaN, Infinity */
+			json_encode(p, len, out);
+		else
+			buf_add(out, p, len);
+		return;
+	case FLOAT4: case FLOAT8:
+		db_put_double_text(p, len, out);
+		return;
+	case BOOL:
+		buf_adds(out, *p == 't' ? "true" : "false");
+		return;
+	case JSON: case JSONB:
+		put_json(p, len, out);
+		return;
+	case TIMESTAMP: case TIMESTAMPTZ:
+		put_time(p, len, oid == TIMESTAMPTZ, out);
+		return;
+	case BYTEA:
+		put_bytes(p, len, out);
+		return;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+		if (arrays[i].array == oid) {
+			put_array(arrays[i].element, p, len, out);
+			return;
+		}
+	json_encode(p, len, out);
+}
+
+/* ---- COPY ---- */
+
+static void
+put_escaped(const char *p, size_t len, struct buf *out)
+{
+	const char *end = p + len;
+
+	while (p < end) {
+		const char *from = p;
+
+		while (p < end && *p != '\\' && *p != '\n' && *p != '\r' && *p != '\t')
+			p++;
+		buf_add(out, from, (size_t)(p - from));
+		if (p == end)
+			break;
+		buf_addc(out, '\\');
+		buf_addc(out, *p == '\n' ? 'n' : *p == '\r' ? 'r' : *p == '\t' ? 't' : '\\');
+		p++;
+	}
+}
+
+void
+pg_put_copy(const struct db_cell *c, const char *text, struct buf *out)
+{
+	const char *p = text + c->at;
+
+	switch (c->form) {
+	case DB_NULL:
+		buf_adds(out, "\\N");
+		break;
+	case DB_BLOB:
+		buf_adds(out, "\\\\x");
+		for (size_t i = 0; i < c->len; i++) {
+			buf_addc(out, "0123456789abcdef"[(unsigned char)p[i] >> 4]);
+			buf_addc(out, "0123456789abcdef"[p[i] & 15]);
+		}
+		break;
+	case DB_STRING:
+		put_escaped(p, c->len, out);
+		break;
+	case DB_INT:
+	case DB_FLOAT:
+		buf_add(out, p, c->len);
+		break;
+	}
+}

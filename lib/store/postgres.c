@@ -1,0 +1,789 @@
+/*
+ * PostgreSQL behind db.h: COPY, one transaction a batch.
+ *
+ * Whether a batch whose answer to COMMIT was lost is in the table must be known before it is repeated.  So each
+ * batch of a load that could be repeated to double its rows leaves a ticket, a row with a UUID of its own, in the
+ * table llmutils_loads, in the same transaction.  After a lost answer the same ticket is inserted once more: where that
+ * violates the primary key, the batch is in the table (an insert waits for one that is still under way); where it
+ * does not, the batch is not, and never will be, since its own ticket is refused from now on.
+ */
+#include "store/db.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/msg.h"
+#include "base/sig.h"
+#include "store/pg_value.h"
+#include "store/sql_text.h"
+
+#define CONNECT_SECONDS	"10"
+#define COPY_PIECE	((size_t)256 << 10)
+#define STAGING		"pg_temp.llmutils_staging"
+
+struct pg {
+	PGconn	*c;
+	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for */
+	bool	 tickets;	/* llmutils_loads is there */
+	size_t	 bad;		/* the row (from 0) of the COPY that the last error names, or SIZE_MAX */
+};
+
+/* ---- connection ---- */
+
+static void
+on_notice(void *arg, const PGresult *r)
+{
+	(void)arg;
+	verbose("%s", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+static void
+pg_end(struct db *db)
+{
+	struct pg *pg = db->conn;
+
+	if (pg == NULL)
+		return;
+	PQfinish(pg->c);
+	free(pg);
+	db->conn = NULL;
+}
+
+/* libpq's complaint about a URI repeats it, with its password. */
+static enum db_status
+check_uri(struct db *db)
+{
+	char *why = NULL;
+	PQconninfoOption *o = PQconninfoParse(db->dsn, &why);
+
+	PQfreemem(why);
+	if (o == NULL)
+		return db_error(db, DB_USAGE, "the database's address is not a valid PostgreSQL URI (it is not shown: it may hold a password)");
+	for (PQconninfoOption *i = o; i->keyword != NULL; i++)
+		if (strcmp(i->keyword, "password") == 0 && i->val != NULL)
+			db->password = true;
+	PQconninfoFree(o);
+	return DB_OK;
+}
+
+/* Is a server there that does not want us?  Then asking again does not help. */
+static enum db_status
+connect_failed(struct db *db, PGconn *c, const char *const keys[], const char *const values[])
+{
+	enum db_status st = DB_AGAIN;
+	const char *why = PQerrorMessage(c);
+
+	switch (PQpingParams(keys, values, 1)) {
+	case PQPING_OK:
+		if (strstr(why, "too many") == NULL && strstr(why, "connection slots") == NULL && strstr(why, "the database system is") == NULL)
+			st = DB_USAGE;
+		break;
+	case PQPING_NO_ATTEMPT:
+		st = DB_USAGE;
+		break;
+	case PQPING_REJECT:
+	case PQPING_NO_RESPONSE:
+		break;
+	}
+	return db_error(db, st, "%s", why);
+}
+
+static enum db_status pg_command(struct db *db, const char *sql);
+
+static enum db_status
+pg_begin(struct db *db)
+{
+	const char *const keys[] = { "connect_timeout", "fallback_application_name", "dbname", "client_encoding", NULL };
+	const char *values[] = { getenv("PGCONNECT_TIMEOUT") != NULL ? NULL : CONNECT_SECONDS, msg_name(), db->dsn, "UTF8", NULL };
+	enum db_status st = check_uri(db);
+	struct pg *pg;
+	PGconn *c;
+
+	if (st != DB_OK)
+		return st;
+	c = PQconnectdbParams(keys, values, 1);
+	if (PQstatus(c) != CONNECTION_OK) {
+		st = connect_failed(db, c, keys, values);
+		PQfinish(c);
+		return sig_caught() != 0 ? DB_STOPPED : st;
+	}
+	db->conn = pg = mem_zero(1, sizeof *pg);
+	pg->c = c;
+	PQsetNoticeReceiver(c, on_notice, NULL);
+	st = pg_command(db, "SET TIME ZONE 'UTC'; SET DateStyle TO ISO; SET bytea_output TO hex; SET IntervalStyle TO postgres;"
+	    "SET extra_float_digits TO 1; SET standard_conforming_strings TO on");
+	if (st == DB_OK && PQsetnonblocking(c, 1) != 0)
+		st = db_error(db, DB_AGAIN, "%s", PQerrorMessage(c));
+	if (st != DB_OK)
+		pg_end(db);
+	return st;
+}
+
+static enum db_status
+lost(struct db *db)
+{
+	struct pg *pg = db->conn;
+
+	return db_error(db, DB_AGAIN, "%s", PQerrorMessage(pg->c));
+}
+
+static enum db_status
+stopped(struct db *db)
+{
+	struct pg *pg = db->conn;
+	PGcancel *cancel = PQgetCancel(pg->c);
+	char why[256];
+
+	/* The connection is closed next; without this the server would notice that only with its next answer. */
+	if (cancel != NULL)
+		(void)PQcancel(cancel, why, sizeof why);
+	PQfreeCancel(cancel);
+	return db_error(db, DB_STOPPED, "interrupted");
+}
+
+/* Wait for the socket and take what has come. */
+static enum db_status
+pump(struct db *db, short events)
+{
+	struct pg *pg = db->conn;
+	struct pollfd fd[2] = { { .fd = PQsocket(pg->c), .events = events }, { .fd = sig_fd(), .events = POLLIN } };
+
+	if (fd[0].fd == -1)
+		return lost(db);
+	if (poll(fd, pg->unstoppable ? 1 : 2, -1) == -1 && errno != EINTR)
+		return db_error(db, DB_FAILED, "poll: %s", strerror(errno));
+	if (sig_caught() != 0 && !pg->unstoppable)
+		return stopped(db);
+	return PQconsumeInput(pg->c) ? DB_OK : lost(db);
+}
+
+static enum db_status
+flush(struct db *db)
+{
+	struct pg *pg = db->conn;
+	enum db_status st = DB_OK;
+	int left;
+
+	while (st == DB_OK && (left = PQflush(pg->c)) != 0)
+		st = left == -1 ? lost(db) : pump(db, POLLIN | POLLOUT);
+	return st;
+}
+
+/* The next result, or NULL behind the last. */
+static enum db_status
+next_result(struct db *db, PGresult **r)
+{
+	struct pg *pg = db->conn;
+	enum db_status st = DB_OK;
+
+	*r = NULL;
+	while (st == DB_OK && PQisBusy(pg->c))
+		st = pump(db, POLLIN);
+	/* A broken connection gives its last words as a result. */
+	if (st == DB_OK || st == DB_AGAIN)
+		*r = PQgetResult(pg->c);
+	return *r != NULL ? DB_OK : st;
+}
+
+/* ---- errors ---- */
+
+static bool
+is_one_of(const char *state, const char *list)
+{
+	size_t n;
+
+	for (; *list != '\0'; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		if (strncmp(state, list, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * "COPY t, line 3, column ...".  Only a hint: contents may look like this too, and the message may be translated; so a
+ * row is tried alone before it counts as bad.
+ */
+static size_t
+named_line(const char *context)
+{
+	const char *p = context == NULL ? NULL : strstr(context, "COPY ");
+	unsigned long n;
+
+	for (; p != NULL; p = strstr(p + 1, ", line "))
+		if (sscanf(p, ", line %lu", &n) == 1 && n > 0)
+			return n - 1;
+	return SIZE_MAX;
+}
+
+static enum db_status
+judge(struct db *db, const PGresult *r)
+{
+	struct pg *pg = db->conn;
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *what = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+	enum db_status st = DB_FAILED;
+
+	pg->bad = named_line(PQresultErrorField(r, PG_DIAG_CONTEXT));
+	if (state == NULL || what == NULL)
+		return db_error(db, DB_AGAIN, "%s", PQresultErrorMessage(r));
+	if (PQstatus(pg->c) == CONNECTION_BAD || is_one_of(state, "08 40001 40P01 55P03 57P 53300"))
+		st = DB_AGAIN;
+	else if (is_one_of(state, "21 22 23 27 38 39 44 54 P0"))
+		st = DB_REFUSED;
+	else if (is_one_of(state, "0A 25006 28 2B 3D 3F 42"))
+		st = DB_USAGE;
+	return db_error(db, st, "%s%s%s", what, detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
+}
+
+static bool
+is_error(const PGresult *r)
+{
+	ExecStatusType t = PQresultStatus(r);
+
+	return t == PGRES_FATAL_ERROR || t == PGRES_BAD_RESPONSE || t == PGRES_NONFATAL_ERROR;
+}
+
+/* Take results to the last one.  The first error counts; keep (may be NULL) gets the last result. */
+static enum db_status
+finish(struct db *db, PGresult **keep)
+{
+	enum db_status st = DB_OK, more;
+	PGresult *r, *last = NULL;
+
+	while ((more = next_result(db, &r)) == DB_OK && r != NULL) {
+		if (is_error(r) && st == DB_OK)
+			st = judge(db, r);
+		PQclear(last);
+		last = r;
+	}
+	if (st == DB_OK)
+		st = more;
+	if (keep != NULL && st == DB_OK)
+		*keep = last;
+	else
+		PQclear(last);
+	return st;
+}
+
+static enum db_status
+run(struct db *db, const char *sql, const char *const *values, size_t n, PGresult **keep)
+{
+	struct pg *pg = db->conn;
+	enum db_status st;
+	int sent = n == 0 ? PQsendQuery(pg->c, sql) : PQsendQueryParams(pg->c, sql, (int)n, NULL, values, NULL, NULL, 0);
+
+	if (!sent)
+		return lost(db);
+	st = flush(db);
+	return st == DB_OK || st == DB_AGAIN ? finish(db, keep) : st;
+}
+
+static enum db_status
+pg_command(struct db *db, const char *sql)
+{
+	return run(db, sql, NULL, 0, NULL);
+}
+
+/* ---- tables ---- */
+
+static void
+put_table(const struct db_table *t, struct buf *out)
+{
+	db_put_name(t->name, strlen(t->name), out);
+}
+
+static enum db_status
+pg_describe(struct db *db, struct db_table *t)
+{
+	static const char sql[] = "SELECT a.attname, coalesce(nullif(y.typbasetype, 0), y.oid), y.typcategory, "
+	    "a.atthasdef OR a.attidentity <> '' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid "
+	    "WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum";
+	struct buf name = { 0 };
+	const char *values[1];
+	PGresult *r;
+	enum db_status st;
+
+	if (strlen(t->name) > db->engine->name_max)
+		return db_error(db, DB_USAGE, "the table's name is longer than %zu bytes", db->engine->name_max);
+	put_table(t, &name);
+	values[0] = buf_str(&name);
+	st = run(db, sql, values, 1, &r);
+	buf_free(&name);
+	if (st != DB_OK)
+		return st;
+	for (int i = 0; i < PQntuples(r); i++)
+		db_add_column(t, PQgetvalue(r, i, 0), (size_t)PQgetlength(r, i, 0),
+		    pg_kind((unsigned)strtoul(PQgetvalue(r, i, 1), NULL, 10), PQgetvalue(r, i, 2)[0]), PQgetvalue(r, i, 3)[0] == 't');
+	PQclear(r);
+	return DB_OK;
+}
+
+static enum db_status
+pg_create(struct db *db, const struct db_table *t, const size_t *key, size_t n_key)
+{
+	static const char *const type[] = {
+		[DB_INTEGER] = "bigint", [DB_REAL] = "double precision", [DB_NUMERIC] = "numeric", [DB_TEXT] = "text",
+		[DB_BOOLEAN] = "boolean", [DB_JSON] = "json", [DB_TIME] = "timestamptz", [DB_DATE] = "date", [DB_BYTES] = "bytea",
+		[DB_ARRAY] = "text[]", [DB_ANY] = "text",
+	};
+	struct buf sql = { 0 };
+	enum db_status st;
+
+	buf_adds(&sql, "CREATE TABLE IF NOT EXISTS ");
+	put_table(t, &sql);
+	buf_adds(&sql, " (");
+	for (size_t i = 0; i < t->n; i++) {
+		buf_adds(&sql, i == 0 ? "" : ", ");
+		db_put_name(t->column[i].name, t->column[i].len, &sql);
+		buf_addf(&sql, " %s", type[t->column[i].kind]);
+	}
+	if (n_key > 0) {
+		buf_adds(&sql, ", PRIMARY KEY (");
+		db_put_names(t, key, n_key, &sql);
+		buf_addc(&sql, ')');
+	}
+	buf_addc(&sql, ')');
+	st = pg_command(db, buf_str(&sql));
+	buf_free(&sql);
+	/* Another load may be creating it at this very moment: IF NOT EXISTS does not see that. */
+	return st == DB_REFUSED ? DB_AGAIN : st;
+}
+
+/* ---- one batch ---- */
+
+static bool
+is_staged(const struct db_load *l)
+{
+	return l->conflict != DB_CONFLICT_FAIL;
+}
+
+static enum db_status
+put_copy_data(struct db *db, struct buf *b)
+{
+	struct pg *pg = db->conn;
+	enum db_status st = DB_OK;
+	size_t n;
+
+	for (size_t at = 0; at < b->len && st == DB_OK; at += n) {
+		n = b->len - at < COPY_PIECE ? b->len - at : COPY_PIECE;
+		st = PQputCopyData(pg->c, b->p + at, (int)n) == 1 ? flush(db) : lost(db);
+	}
+	buf_clear(b);
+	return st;
+}
+
+static enum db_status
+put_rows(struct db *db, const struct db_load *l, size_t from, size_t to)
+{
+	struct pg *pg = db->conn;
+	struct buf b = { 0 };
+	enum db_status st = DB_OK;
+
+	for (size_t row = from; row < to && st == DB_OK; row++) {
+		for (size_t i = 0; i < l->n_use; i++) {
+			if (i > 0)
+				buf_addc(&b, '\t');
+			pg_put_copy(&l->cell[row * l->n_use + i], l->text, &b);
+		}
+		buf_addc(&b, '\n');
+		if (b.len >= COPY_PIECE)
+			st = put_copy_data(db, &b);
+	}
+	if (st == DB_OK)
+		st = put_copy_data(db, &b);
+	buf_free(&b);
+	if (st == DB_OK && PQputCopyEnd(pg->c, NULL) != 1)
+		st = lost(db);
+	return st == DB_OK ? flush(db) : st;
+}
+
+static enum db_status
+copy_rows(struct db *db, struct db_load *l, size_t from, size_t to, uint64_t *changed)
+{
+	struct pg *pg = db->conn;
+	struct buf sql = { 0 };
+	PGresult *r = NULL;
+	enum db_status st;
+
+	buf_adds(&sql, "COPY ");
+	if (is_staged(l))
+		buf_adds(&sql, STAGING);
+	else
+		put_table(l->table, &sql);
+	buf_adds(&sql, " (");
+	db_put_names(l->table, l->use, l->n_use, &sql);
+	buf_adds(&sql, ") FROM STDIN");
+	st = PQsendQuery(pg->c, buf_str(&sql)) ? flush(db) : lost(db);
+	buf_free(&sql);
+	if (st == DB_OK)
+		st = next_result(db, &r);
+	if (st != DB_OK)
+		return st;
+	if (r == NULL || PQresultStatus(r) != PGRES_COPY_IN) {
+		st = r == NULL ? lost(db) : judge(db, r);
+		PQclear(r);
+		/* Not a row's fault: none has been sent. */
+		return st == DB_REFUSED ? DB_FAILED : st;
+	}
+	PQclear(r);
+	st = put_rows(db, l, from, to);
+	if (st != DB_OK && st != DB_AGAIN)
+		return st;
+	st = finish(db, &r);
+	if (st != DB_OK)
+		return st;
+	*changed = strtoull(PQcmdTuples(r), NULL, 10);
+	PQclear(r);
+	return DB_OK;
+}
+
+/* From the staging table on.  Of rows with one key the last counts for update, the first for ignore: as if they came one by one. */
+static enum db_status
+merge_rows(struct db *db, struct db_load *l, uint64_t *changed)
+{
+	bool update = l->conflict == DB_CONFLICT_UPDATE;
+	struct buf sql = { 0 };
+	PGresult *r;
+	enum db_status st;
+
+	buf_adds(&sql, "INSERT INTO ");
+	put_table(l->table, &sql);
+	buf_adds(&sql, " (");
+	db_put_names(l->table, l->use, l->n_use, &sql);
+	buf_adds(&sql, ") SELECT ");
+	if (update) {
+		buf_adds(&sql, "DISTINCT ON (");
+		db_put_names(l->table, l->key, l->n_key, &sql);
+		buf_adds(&sql, ") ");
+	}
+	db_put_names(l->table, l->use, l->n_use, &sql);
+	buf_adds(&sql, " FROM " STAGING " ORDER BY ");
+	if (update) {
+		db_put_names(l->table, l->key, l->n_key, &sql);
+		buf_adds(&sql, ", ctid DESC");
+	} else {
+		buf_adds(&sql, "ctid");
+	}
+	db_put_conflict(l, &sql);
+	st = run(db, buf_str(&sql), NULL, 0, &r);
+	((struct pg *)db->conn)->bad = SIZE_MAX;
+	buf_free(&sql);
+	if (st != DB_OK)
+		return st;
+	*changed = strtoull(PQcmdTuples(r), NULL, 10);
+	PQclear(r);
+	return DB_OK;
+}
+
+static enum db_status
+try_rows(struct db *db, struct db_load *l, size_t from, size_t to)
+{
+	uint64_t changed = 0;
+	enum db_status st = copy_rows(db, l, from, to, &changed);
+
+	if (st == DB_OK && is_staged(l))
+		st = merge_rows(db, l, &changed);
+	if (st == DB_OK)
+		l->changed += changed;
+	return st;
+}
+
+/*
+ * Load all rows but those that the server refuses.  After a refusal the rows before the one that the server names are
+ * tried, or half of them; a row that is refused alone is out.  Then the window grows again.
+ */
+static enum db_status
+load_rows(struct db *db, struct db_load *l)
+{
+	struct pg *pg = db->conn;
+	size_t window = l->n, from = 0;
+
+	while (from < l->n) {
+		size_t n = window < l->n - from ? window : l->n - from;
+		enum db_status st = try_rows(db, l, from, from + n);
+
+		if (st == DB_OK) {
+			from += n;
+			window = window < l->n ? window * 4 : window;
+			if (from < l->n)
+				st = pg_command(db, is_staged(l) ? "RELEASE SAVEPOINT r; TRUNCATE " STAGING "; SAVEPOINT r" :
+				    "RELEASE SAVEPOINT r; SAVEPOINT r");
+		} else if (st == DB_REFUSED) {
+			if (n == 1)
+				l->why[from++] = mem_dup(db->error.p, db->error.len);
+			else
+				window = pg->bad == 0 || pg->bad >= n ? (pg->bad == 0 ? 1 : n / 2) : pg->bad;
+			st = pg_command(db, "ROLLBACK TO SAVEPOINT r");
+			if (n == 1 && l->strict && st == DB_OK)
+				break;
+		}
+		if (st != DB_OK)
+			return st;
+	}
+	l->done = from;
+	return DB_OK;
+}
+
+/* ---- transactions ---- */
+
+static enum db_status
+begin(struct db *db, const struct db_load *l)
+{
+	struct buf sql = { 0 };
+	enum db_status st;
+
+	/* A deferred constraint would show up only at the end, where no row can be told apart any more. */
+	buf_adds(&sql, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ");
+	if (is_staged(l)) {
+		buf_adds(&sql, "CREATE TEMP TABLE llmutils_staging ON COMMIT DROP AS SELECT * FROM ");
+		put_table(l->table, &sql);
+		buf_adds(&sql, " WITH NO DATA; ");
+	}
+	buf_adds(&sql, "SAVEPOINT r");
+	st = pg_command(db, buf_str(&sql));
+	buf_free(&sql);
+	return st;
+}
+
+/* The table of tickets.  Without the right to create it one has to do without. */
+static enum db_status
+open_tickets(struct db *db)
+{
+	struct pg *pg = db->conn;
+	PGresult *r;
+	enum db_status st = run(db, "SELECT to_regclass('llmutils_loads') IS NOT NULL", NULL, 0, &r);
+
+	if (st != DB_OK)
+		return st;
+	pg->tickets = PQgetvalue(r, 0, 0)[0] == 't';
+	PQclear(r);
+	if (pg->tickets)
+		return DB_OK;
+	st = pg_command(db, "CREATE TABLE IF NOT EXISTS llmutils_loads (ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
+	if (st == DB_REFUSED)
+		return db_error(db, DB_AGAIN, "llmutils_loads is being created");
+	if (st == DB_USAGE)
+		verbose("llmutils_loads cannot be created, so a connection that is lost during a commit will end the load: %s", db->error.p);
+	pg->tickets = st == DB_OK;
+	return st == DB_USAGE ? DB_OK : st;
+}
+
+static enum db_status
+commit(struct db *db)
+{
+	struct pg *pg = db->conn;
+	struct buf sql = { 0 };
+	char ticket[UUID_SIZE];
+	PGresult *r = NULL;
+	enum db_status st;
+
+	rnd_uuid(ticket);
+	if (pg->tickets) {
+		if (db->ticket[0] != '\0')
+			buf_addf(&sql, "DELETE FROM llmutils_loads WHERE ticket = '%s'; ", db->ticket);
+		buf_addf(&sql, "INSERT INTO llmutils_loads (ticket) VALUES ('%s'); ", ticket);
+	}
+	buf_adds(&sql, "COMMIT");
+	memcpy(db->ticket, pg->tickets ? ticket : "", pg->tickets ? sizeof ticket : 1);
+	db->unsure = true;
+	pg->unstoppable = true;
+	st = run(db, buf_str(&sql), NULL, 0, &r);
+	pg->unstoppable = false;
+	buf_free(&sql);
+	if (st != DB_AGAIN)
+		db->unsure = false;
+	if (st != DB_OK)
+		return st == DB_AGAIN ? st : DB_FAILED;
+	if (strcmp(PQcmdStatus(r), "COMMIT") != 0)
+		st = db_error(db, DB_FAILED, "the server rolled the batch back");
+	PQclear(r);
+	return st;
+}
+
+/* The answer to a COMMIT was lost.  Sets *in: the batch is in the table. */
+static enum db_status
+settle(struct db *db, const struct db_load *l, bool *in)
+{
+	struct buf sql = { 0 };
+	enum db_status st;
+
+	*in = false;
+	if (is_staged(l)) {		/* repeating it changes nothing */
+		db->unsure = false;
+		return DB_OK;
+	}
+	if (db->ticket[0] == '\0')
+		return db_error(db, DB_FAILED, "the connection was lost during a commit, and without the table llmutils_loads nobody "
+		    "knows whether the last batch was written");
+	buf_addf(&sql, "INSERT INTO llmutils_loads (ticket) VALUES ('%s')", db->ticket);
+	st = pg_command(db, buf_str(&sql));
+	buf_free(&sql);
+	*in = st == DB_REFUSED;
+	if (st == DB_OK || st == DB_REFUSED)
+		db->unsure = false;
+	if (st == DB_OK)
+		db->ticket[0] = '\0';	/* it stays, in the way of a COMMIT that is late */
+	return st == DB_REFUSED ? DB_OK : st;
+}
+
+static enum db_status
+load(struct db *db, struct db_load *l)
+{
+	struct pg *pg = db->conn;
+	enum db_status st;
+
+	if (db->unsure) {
+		bool in;
+
+		if ((st = settle(db, l, &in)) != DB_OK || in)
+			return st;
+		db_load_reset(l);
+	}
+	if (!is_staged(l) && !pg->tickets && (st = open_tickets(db)) != DB_OK)
+		return st;
+	st = begin(db, l);
+	if (st == DB_OK)
+		st = load_rows(db, l);
+	if (st == DB_OK)
+		st = commit(db);
+	return st == DB_REFUSED ? DB_FAILED : st;
+}
+
+/* Whatever state an error leaves the connection in, closing it ends the transaction. */
+static enum db_status
+pg_load(struct db *db, struct db_load *l)
+{
+	enum db_status st = load(db, l);
+
+	if (st != DB_OK)
+		pg_end(db);
+	else
+		db->begun = true;
+	return st;
+}
+
+static enum db_status
+pg_end_loads(struct db *db)
+{
+	struct pg *pg = db->conn;
+	struct buf sql = { 0 };
+	enum db_status st;
+
+	if (db->ticket[0] == '\0')
+		return DB_OK;
+	pg->unstoppable = true;
+	/* Others' that were killed, or lost an answer. */
+	buf_addf(&sql, "DELETE FROM llmutils_loads WHERE ticket = '%s' OR at < now() - interval '30 days'", db->ticket);
+	st = pg_command(db, buf_str(&sql));
+	pg->unstoppable = false;
+	buf_free(&sql);
+	return st;
+}
+
+/* ---- queries ---- */
+
+static void
+put_row(const PGresult *r, struct db_names *names, struct buf *line)
+{
+	buf_clear(line);
+	for (int i = 0; i < PQnfields(r); i++) {
+		buf_addc(line, i == 0 ? '{' : ',');
+		buf_adds(line, db_names_get(names, (size_t)i, PQfname(r, i)));
+		if (PQgetisnull(r, 0, i))
+			buf_adds(line, "null");
+		else
+			pg_put_json(PQftype(r, i), PQgetvalue(r, 0, i), (size_t)PQgetlength(r, 0, i), line);
+	}
+	buf_adds(line, PQnfields(r) == 0 ? "{}\n" : "}\n");
+}
+
+static enum db_status
+take_rows(struct db *db, db_sink *sink, void (*idle)(void *), void *arg)
+{
+	struct pg *pg = db->conn;
+	struct db_names names = { 0 };
+	struct buf line = { 0 };
+	enum db_status st = DB_OK, bad = DB_OK;
+	PGresult *r = NULL;
+
+	for (;;) {
+		if (PQisBusy(pg->c))
+			idle(arg);
+		if ((st = next_result(db, &r)) != DB_OK || r == NULL)
+			break;
+		if (PQresultStatus(r) == PGRES_SINGLE_TUPLE) {
+			put_row(r, &names, &line);
+			sink(arg, line.p, line.len);
+		} else if (is_error(r)) {
+			bad = judge(db, r);
+		} else if (PQresultStatus(r) == PGRES_COPY_OUT || PQresultStatus(r) == PGRES_COPY_IN) {
+			bad = db_error(db, DB_USAGE, "COPY to or from the client is for psql");
+			PQclear(r);
+			break;
+		}
+		PQclear(r);
+	}
+	db_names_free(&names);
+	buf_free(&line);
+	return bad != DB_OK ? bad : st;
+}
+
+static enum db_status
+run_statement(struct db *db, const struct buf *sql, const char *const *values, size_t n, db_sink *sink, void (*idle)(void *), void *arg)
+{
+	struct pg *pg = db->conn;
+	enum db_status st;
+
+	if (!PQsendQueryParams(pg->c, sql->p, (int)n, NULL, values, NULL, NULL, 0) || !PQsetSingleRowMode(pg->c))
+		return lost(db);
+	st = flush(db);
+	return st == DB_OK || st == DB_AGAIN ? take_rows(db, sink, idle, arg) : st;
+}
+
+static enum db_status
+find_values(struct db *db, const struct sql_names *names, const struct db_param *param, size_t n, const char **values)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		struct span name = names->name[i];
+		size_t k = 0;
+
+		while (k < n && (strlen(param[k].name) != name.len || memcmp(param[k].name, name.p, name.len) != 0))
+			k++;
+		if (k == n)
+			return db_error(db, DB_USAGE, "no value for :%.*s: give --param %.*s=VALUE", (int)name.len, name.p, (int)name.len, name.p);
+		values[i] = param[k].value;
+	}
+	return DB_OK;
+}
+
+static enum db_status
+pg_query(struct db *db, const char *text, const struct db_param *param, size_t n, db_sink *sink, void (*idle)(void *), void *arg)
+{
+	struct sql_names names = { 0 };
+	struct buf sql = { 0 };
+	enum db_status st = DB_OK;
+
+	while (st == DB_OK && sql_next(&text, &sql, &names)) {
+		const char **values = mem_zero(names.n + 1, sizeof *values);
+
+		(void)buf_str(&sql);
+		if ((st = find_values(db, &names, param, n, values)) == DB_OK)
+			st = run_statement(db, &sql, values, names.n, sink, idle, arg);
+		free(values);
+	}
+	free(names.name);
+	buf_free(&sql);
+	return st;
+}
+
+const struct db_engine db_postgres = {
+	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .load = pg_load,
+	.end_loads = pg_end_loads, .query = pg_query,
+	.name_max = 63, .holds_nul = false,
+};

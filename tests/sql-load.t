@@ -1,0 +1,365 @@
+#!/bin/sh
+# sql-load.t - rows into SQLite and PostgreSQL: types, keys, refused rows, hostile values, crashes.
+. "${0%/*}/lib.sh"
+. "$top/tests/postgres.sh"
+[ -x "$B/sql-load" ] && [ -x "$B/sql-query" ] || skip_all 'sql-load is not built'
+
+q() { sql-query -d "$DB" "$@"; }
+lines() { tr '\n' ' ' | sed 's/ $//'; }
+
+# ---- what holds on both engines ----
+
+both() {	# ENGINE
+	e=$1
+	cat >in <<'END'
+{"id":1,"t":"2021-01-01T08:00:00.500+08:00","s":"a\tb\\\n\"\r'","b":true,"j":{"x": [1,"y"]},"r":0.1,"n":123456789012345678901234567890,"z":null}
+{"id":9223372036854775807,"t":"2021-01-01T00:00:00Z","s":"台灣","b":false,"j":[1.0],"r":2,"n":1,"z":null}
+END
+	ok "$e: --create infers the types, and loads" status 0 sql-load -v -d "$DB" -t t --create in
+	like "$e: -v ends with a summary" "$err" '^sql-load: read=2 loaded=2 duplicates=0 rejected=0 batches=1 seconds='
+	q 'SELECT * FROM t ORDER BY id' >got
+	cat >want <<'END'
+{"id":1,"t":"2021-01-01T00:00:00.5Z","s":"a\tb\\\n\"\r'","b":true,"j":{"x": [1,"y"]},"r":0.1,"n":123456789012345678901234567890,"z":null}
+{"id":9223372036854775807,"t":"2021-01-01T00:00:00Z","s":"台灣","b":false,"j":[1.0],"r":2.0,"n":1,"z":null}
+END
+	same "$e: and they come back exactly" got want
+
+	ok "$e: without --create a table must be there" status 2 sql-load -d "$DB" -t nope in
+	like "$e: and is named" "$err" "no table 'nope'"
+	ok "$e: an empty input is no error" status 0 sql-load -d "$DB" -t t /dev/null
+
+	cat >bad <<'END'
+{"id":1.5}
+{"id":123456789012345678901}
+{"id":"x"}
+{"id":3,"t":"yesterday"}
+{"id":4,"b":"maybe"}
+{"id":5,"r":1e400}
+{"id":6,"r":9007199254740993}
+{"id":7,"n":"many"}
+{"id":8,"odd":1}
+{"id":"9","s":12345678901234567890123}
+not json
+{"id":10.0,"s":true}
+END
+	rm -f rej
+	ok "$e: what does not fit is rejected, the rest is loaded" status 1 sql-load -d "$DB" -t t --rejects rej bad
+	is "$e: each by line, column and reason" "$(cat "$err")" "sql-load: bad:11:1: not JSON
+sql-load: bad:1: column 'id': 1.5 is not an integer
+sql-load: bad:2: column 'id': 123456789012345678901 does not fit into 64 bits
+sql-load: bad:3: column 'id': \"x\" is not an integer
+sql-load: bad:4: column 't': \"yesterday\" is not a time of RFC 3339
+sql-load: bad:5: column 'b': \"maybe\" is not a boolean
+sql-load: bad:6: column 'r': 1e400 does not fit into a double
+sql-load: bad:7: column 'r': 9007199254740993 does not fit into a double
+sql-load: bad:8: column 'n': \"many\" is not a number
+sql-load: bad:9: the table has no column 'odd'"
+	is "$e: and kept" "$(sort rej)" "$(sed '10d;12d' bad | sort)"
+	is "$e: text takes anything, an integer its text and 10.0" "$(q "SELECT id, s FROM t WHERE id IN (9, 10) ORDER BY id" | lines)" \
+		'{"id":9,"s":"12345678901234567890123"} {"id":10,"s":"true"}'
+	ok "$e: --ignore-unknown leaves members out" sh -c 'echo "{\"id\":8,\"odd\":1}" | sql-load -d "$0" -t t --ignore-unknown' "$DB"
+	is "$e: and loads the row" "$(q 'SELECT count(*) AS n FROM t WHERE id = 8')" '{"n":1}'
+
+	seq 1 20 | awk '{ print "{\"id\":" ($1 == 7 ? "\"x\"" : $1) "}" }' >strict
+	ok "$e: --strict stops at the first bad row" status 1 sql-load -d "$DB" -t strict --create --types id=integer --strict strict
+	is "$e: with what stood before it loaded" "$(q 'SELECT count(*) AS n, max(id) AS m FROM strict')" '{"n":6,"m":6}'
+
+	printf '{"id":30}\n{"id":30}\n{"id":31,"d":"x"}\n{"id":"x"}\n' >strict
+	q "CREATE TABLE strict2 (id integer PRIMARY KEY, d text DEFAULT 'y')"
+	ok "$e: --strict and a row that the database refuses" status 1 sql-load -d "$DB" -t strict2 --strict strict
+	is "$e: nothing behind it is loaded, or named" "$(q 'SELECT * FROM strict2') $(wc -l <"$err")" '{"id":30,"d":"y"} 1'
+
+	# Keys.
+	printf '{"k":"a","v":1}\n{"k":"b","v":1}\n{"k":"a","v":2}\n' >keyed
+	ok "$e: the default refuses a key that is there" status 1 sql-load -d "$DB" -t keyed --create -k k keyed
+	like "$e: in the words of the database" "$err" '^sql-load: keyed:3: .*(UNIQUE constraint failed: keyed.k|duplicate key value violates .*\(k\)=\(a\))'
+	is "$e: the first one stays" "$(q 'SELECT * FROM keyed ORDER BY k' | lines)" '{"k":"a","v":1} {"k":"b","v":1}'
+	printf '{"k":"a","v":3}\n{"k":"c","v":4}\n{"k":"a","v":5}\n{"v":6}\n{"k":null,"v":7}\n' >keyed
+	ok "$e: update takes the last of a batch" status 1 sql-load -v -d "$DB" -t keyed -k k --on-conflict update keyed
+	like "$e: a row without its key is rejected" "$err" "keyed:5: no value for 'k', which is of the key"
+	is "$e: updated" "$(q 'SELECT * FROM keyed ORDER BY k' | lines)" '{"k":"a","v":5} {"k":"b","v":1} {"k":"c","v":4}'
+	printf '{"k":"a","v":8}\n{"k":"d","v":9}\n{"k":"d","v":10}\n' >keyed
+	ok "$e: ignore leaves what is there" status 0 sql-load -v -d "$DB" -t keyed -k k --on-conflict ignore keyed
+	like "$e: and counts it" "$err" 'read=3 loaded=1 duplicates=2 rejected=0'
+	is "$e: ignored, of a batch the first counts" "$(q "SELECT * FROM keyed WHERE k IN ('a','d') ORDER BY k" | lines)" '{"k":"a","v":5} {"k":"d","v":9}'
+	ok "$e: a key that is no key is wrong usage" status 2 sql-load -d "$DB" -t keyed -k v --on-conflict update keyed
+	ok "$e: a key that is no column, too" status 2 sql-load -d "$DB" -t keyed -k x keyed
+
+	# Rows that only the database can judge, among many.
+	q 'CREATE TABLE checked (id integer PRIMARY KEY, v integer CHECK (v < 1000), d text DEFAULT '"'none'"')'
+	seq 1 5000 | awk '{ print "{\"id\":" $1 ",\"v\":" ($1 % 997 == 0 ? 1000 : 1) "}" }' >many
+	for how in fail update; do
+		rm -f rej
+		ok "$e, $how: the rows that the database refuses are found" status 1 sql-load -v -d "$DB" -t checked -k id --on-conflict $how --rejects rej many
+		is "$e, $how: named by their lines" "$(sed -n 's/.*many:\([0-9]*\): .*[Cc][Hh][Ee][Cc][Kk].*/\1/p' "$err" | lines)" '997 1994 2991 3988 4985'
+		is "$e, $how: kept" "$(wc -l <rej)" 5
+		like "$e, $how: in one transaction" "$err" 'batches=1 '
+		is "$e, $how: and all others are there" "$(q 'SELECT count(*) AS n, sum(v) AS s FROM checked')" '{"n":4995,"s":4995}'
+		q 'DELETE FROM checked'
+	done
+	seq 1 300 | awk '{ print "{\"id\":" $1 ",\"v\":1000}" }' >all
+	ok "$e: nothing but bad rows" status 1 sql-load -d "$DB" -t checked all
+	like "$e: are counted" "$err" '290 more lines were rejected, 300 in all'
+	printf '{"id":1}\n{"id":2,"d":"x"}\n{"id":3,"d":null}\n{"id":4}\n' >defaults
+	ok "$e: a default stands in for a missing member" status 0 sql-load -d "$DB" -t checked defaults
+	is "$e: not for null" "$(q 'SELECT d FROM checked ORDER BY id' | lines)" '{"d":"none"} {"d":"x"} {"d":null} {"d":"none"}'
+
+	# Names and values that bite.
+	printf '{"select":1,"a\\"b; DROP TABLE t; --":"\047); DROP TABLE t; --","$1":":x","列":"\\\\N","":2}\n' >odd
+	[ "$e" = SQLite ] || sed -i 's/,"":2//' odd
+	ok "$e: odd names and values" status 0 sql-load -d "$DB" -t 'order "by" '"'"'; DROP TABLE t' --create odd
+	q 'SELECT * FROM "order ""by"" '"'"'; DROP TABLE t"' >got
+	same "$e: come back as they went in" got odd
+	printf '\\.\n{"s":"\\\\."}\n{"s":"\\t\\\\N\\\\t\\b\\u0001"}\n{"s":"\377"}\n{"s":"end"}\n' >copy
+	ok "$e: what COPY has a meaning for, and bad UTF-8" status 1 sql-load -d "$DB" -t copy --create copy
+	is "$e: loaded or named" "$(q 'SELECT s FROM copy' | lines)$(cat "$err")" \
+		'{"s":"\\."} {"s":"\t\\N\\t\b\u0001"} {"s":"end"}sql-load: copy:1:1: not JSON
+sql-load: copy:4:7: not UTF-8'
+	node -e 'console.log(JSON.stringify({s: "台".repeat(3500000) + "\n"}))' >big
+	digits=$(printf '%0400d' 7 | tr 0 9)
+	echo "{\"id\":2000,\"n\":$digits}" >digits
+	ok "$e: a number of 400 digits" status 0 sql-load -d "$DB" -t t digits
+	q 'SELECT id, n FROM t WHERE id = 2000' >got
+	same "$e: comes back" got digits
+	ok "$e: 10 MB of text" status 0 sql-load -d "$DB" -t big --create big
+	q 'SELECT s FROM big' >got
+	same "$e: come back" got big
+
+	# Interrupted input, --tee, --linger.
+	ok "$e: --tee writes the rows on" sh -c 'printf "{\"id\":\"x\"}\n{\"id\": 77}\n" | sql-load -q -d "$0" -t strict --tee >tee; test "$(cat tee)" = "{\"id\": 77}"' "$DB"
+	mkfifo "fifo$e"
+	sql-load -d "$DB" -t strict --linger 100ms <"fifo$e" &
+	pid=$! tap_pids="$tap_pids $pid"
+	exec 7>"fifo$e"
+	echo '{"id":1234567}' >&7
+	has() { [ "$(q 'SELECT count(*) AS n FROM strict WHERE id = 1234567')" = '{"n":1}' ]; }
+	ok "$e: --linger loads what waits" within 20 has
+	kill -TERM $pid
+	exec 7>&-
+	wait $pid 2>/dev/null
+	is "$e: a signal ends it" $? 143
+	ok "$e: /dev/full is status 3" status 3 sh -c 'sql-load -q -d "$0" -t strict --tee >/dev/full <"$1"' "$DB" want_id
+}
+echo '{"id":4242}' >want_id
+
+DB=sqlite:$T/x.db
+both SQLite
+
+# ---- SQLite alone ----
+
+is 'SQLite: a new database is for its owner' "$(stat -c %a x.db)" 600
+is 'SQLite: and in WAL mode' "$(q 'PRAGMA journal_mode')" '{"journal_mode":"wal"}'
+printf '{"s":"a\\u0000b","a\\u0000":null}\n' >nul
+ok 'SQLite: \u0000 in a name is refused' status 2 sql-load -d "$DB" -t nul --create nul
+printf '{"s":"a\\u0000b"}\n' >nul
+ok 'SQLite: \u0000 in a text' status 0 sql-load -d "$DB" -t nul --create nul
+is 'SQLite: is stored' "$(q 'SELECT s FROM nul')" '{"s":"a\u0000b"}'
+run env LLMUTILS_DB="sqlite:$T/env.db" sql-load -t t --create in
+ok 'LLMUTILS_DB names the database' test -s env.db
+run sql-load -t t --create in
+ok 'the default is sqlite:llmutils.db' test -s llmutils.db
+ok 'another name is wrong usage' status 2 sql-load -d mysql://x -t t in
+ok 'a directory that is not there, too' status 2 sql-load -d sqlite:no/x.db -t t in
+echo 'no database at all, but long enough to be one' >text.db
+ok 'a file that is something else, too' status 2 sql-load -d sqlite:text.db -t t in
+for o in '' '-t t --on-conflict update' '-t t --types a=int' '-t t -b 0'; do
+	# shellcheck disable=SC2086
+	ok "wrong usage: $o" status 2 sql-load $o in
+done
+
+# Two at once.
+seq 1 20000 | awk '{ print "{\"id\":" $1 ",\"w\":1}" }' >one
+seq 20001 40000 | awk '{ print "{\"id\":" $1 ",\"w\":2}" }' >two
+run sql-load -d sqlite:both.db -t t --create -k id /dev/null
+head -n 1 one | sql-load -d sqlite:both.db -t t --create -k id
+sql-load -d sqlite:both.db -t t -b 100 -k id --on-conflict ignore one & p1=$!
+sql-load -d sqlite:both.db -t t -b 100 -k id --on-conflict ignore two & p2=$!
+wait $p1; s1=$?
+wait $p2; s2=$?
+is 'two loads into one file' "$s1 $s2 $(sql-query -d sqlite:both.db 'SELECT count(*) AS n FROM t')" '0 0 {"n":40000}'
+
+# Crashes and full disks.
+if [ -e "$B/fault.so" ] && [ -z "$SAN" ]; then
+	seq 1 1000 | awk '{ print "{\"id\":" $1 ",\"x\":\"row " $1 "\"}" }' >rows
+	load() { sql-load -q -d sqlite:f.db -t t --create -k id --on-conflict ignore -b 100 rows; }
+	FAULT_CALLS=pwrite,ftruncate FAULT_AT=0 FAULT_LOG=calls LD_PRELOAD=$B/fault.so load
+	calls=$(cat calls) wrong=''
+	at=1
+	while [ $at -le "$calls" ]; do
+		rm -f f.db*
+		(FAULT_CALLS=pwrite,ftruncate FAULT_AT=$at FAULT_ACT=kill LD_PRELOAD=$B/fault.so load) 2>/dev/null
+		first=$?
+		load
+		got="$? $(sql-query -d sqlite:f.db 'SELECT count(*) AS n, sum(id) AS s FROM t')"
+		[ "$first $got" = '137 0 {"n":1000,"s":500500}' ] || wrong="$wrong $at:$first:$got"
+		at=$((at + 1 + calls / 40))
+	done
+	is "SQLite: kill -9 at many of $calls writes, and again: nothing missing, nothing twice" "$wrong" ''
+	at=1 wrong='' full=0
+	while [ $at -le "$calls" ]; do
+		rm -f f.db*
+		(FAULT_CALLS=pwrite FAULT_AT=$at FAULT_ACT=ENOSPC LD_PRELOAD=$B/fault.so load) 2>full
+		first=$?
+		load
+		got="$? $(sql-query -d sqlite:f.db 'SELECT count(*) AS n, sum(id) AS s FROM t')"
+		# The last writes are those of a checkpoint, which can wait.
+		case "$first $got" in [03]' 0 {"n":1000,"s":500500}') ;; *) wrong="$wrong $at:$first:$got" ;; esac
+		[ $first != 3 ] || full=$((full + 1))
+		[ $first != 3 ] || grep -Eq 'full|I/O error' full || wrong="$wrong $at:$(cat full)"
+		at=$((at + 1 + calls / 40))
+	done
+	is 'SQLite: a full disk at many writes, and again' "$wrong $((full > 9))" ' 1'
+else
+	skip 2 'fault.so does not go with sanitizers'
+fi
+
+# ---- PostgreSQL ----
+
+if ! pg_start; then
+	skip 1 "$PG_MISSING"
+	done_testing
+fi
+DB=$PGURI
+both PostgreSQL
+
+printf '{"s":"a\\u0000b"}\n{"s":"c"}\n' >nul
+ok 'PostgreSQL: \u0000 is rejected' status 1 sql-load -d "$DB" -t nul --create nul
+like 'and named' "$err" "nul:1: column 's': .* has a .u0000, which PostgreSQL cannot store"
+is 'and the rest is loaded' "$(q 'SELECT s FROM nul')" '{"s":"c"}'
+long=$(printf 'x%.0s' $(seq 64))
+echo "{\"$long\":1}" >long
+run sql-load -d "$DB" -t long --create long
+is 'a name of 64 bytes is refused, never cut' "$st $(grep -c 'longer than 63 bytes' "$err")" '2 1'
+ok 'that of a table, too' status 2 sql-load -d "$DB" -t "$long" --create in
+q 'CREATE TABLE types (id serial PRIMARY KEY, a int[], t text[], by bytea, u uuid, ts timestamp, d date, n numeric(5,2), v varchar(3), jb jsonb,
+	g int GENERATED ALWAYS AS (1) STORED)'
+cat >types <<'END'
+{"a":[1,null,3],"t":["x","a\"b\\",null,"NULL","{,}"],"by":"AAH/","u":"00000000-0000-0000-0000-000000000001","ts":"2021-01-01T00:00:00+08:00","d":"2021-01-01","n":1.50,"v":"abc","jb":{"b":1e2}}
+{"u":"x"}
+{"v":"abcd"}
+{"n":1000}
+{"by":"%"}
+{"d":"today"}
+{"jb":{"a":"\u0000"}}
+{"g":1}
+{"a":["x"]}
+{"v":"end"}
+END
+ok 'types of PostgreSQL' status 1 sql-load -d "$DB" -t types types
+is 'the server names what it refuses' "$(sed 's/.*types:\([0-9]*\): \(.\{24\}\).*/\1 \2/' "$err")" '2 invalid input syntax for
+3 value too long for type 
+4 numeric field overflow: 
+5 column '"'by': \"%\" is not "'
+6 column '"'d': \"today\" is n"'
+7 unsupported Unicode esca
+8 the table has no column 
+9 invalid input syntax for'
+q 'SELECT a,t,"by",u,ts,d,n,v,jb FROM types ORDER BY id' >got
+cat >want <<'END'
+{"a":[1,null,3],"t":["x","a\"b\\",null,"NULL","{,}"],"by":"AAH/","u":"00000000-0000-0000-0000-000000000001","ts":"2020-12-31T16:00:00","d":"2021-01-01","n":1.50,"v":"abc","jb":{"b": 100}}
+{"a":null,"t":null,"by":null,"u":null,"ts":null,"d":null,"n":null,"v":"end","jb":null}
+END
+same 'types of PostgreSQL come back' got want
+q 'CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int, p int REFERENCES parent DEFERRABLE INITIALLY DEFERRED); INSERT INTO parent VALUES (1)'
+q 'DELETE FROM llmutils_loads'
+seq 1 500 | awk '{ print "{\"id\":" $1 ",\"p\":" ($1 == 300 ? 2 : 1) "}" }' >child
+ok 'a deferred foreign key' status 1 sql-load -d "$DB" -t child child
+like 'still finds its row' "$err" '^sql-load: child:300: .*foreign key'
+is 'and loads the others' "$(q 'SELECT count(*) AS n FROM child')" '{"n":499}'
+is 'no bookkeeping stays' "$(q 'SELECT count(*) AS n FROM llmutils_loads')" '{"n":0}'
+
+ok 'a password in --db' status 0 sql-load -d "$(echo "$DB" | sed 's/tester@/tester:s3cret@/')" -t t --ignore-unknown /dev/null
+is 'is warned of, and not shown' "$(grep -c 'password on the command line' "$err") $(grep -c s3cret "$err")" '1 0'
+for uri in 'postgres://u:s3cret@[bad/x' 'postgres://u:s3cret@/x?host=/nowhere' "postgres://u:s3cret@/nope?host=$PG_DIR"; do
+	run sql-load --max-retries 0 -d "$uri" -t t in
+	is 'nor where it fails' "$(case $st in 2 | 3) echo ok ;; esac) $(grep -c s3cret "$err")" 'ok 0'
+done
+
+# A proxy that loses answers: "after" forwards the COMMIT and drops its answer, "before" drops the COMMIT, "late" drops the
+# client's connection and lets the COMMIT reach the server a second later.
+cat >proxy.js <<'END'
+const net = require("net"), fs = require("fs");
+const [listen, to, mode] = process.argv.slice(2);
+let n = 0;
+net.createServer((c) => {
+	const s = net.connect(to);
+	let dead = false;
+	c.on("data", (d) => {
+		if (dead) return;
+		if (!d.includes("COMMIT") || n++ % 3 != 1) return void s.write(d);
+		fs.appendFileSync("cut", "x");
+		dead = true;
+		if (mode == "before") { s.destroy(); c.destroy(); return; }
+		if (mode == "late") { c.destroy(); setTimeout(() => s.write(d), 1000); return; }
+		s.write(d);
+		s.once("data", () => { c.destroy(); s.destroy(); });
+	});
+	s.on("data", (d) => { if (!dead) c.write(d); });
+	for (const [a, b] of [[c, s], [s, c]]) {
+		a.on("error", () => {});
+		a.on("close", () => { if (!(dead && mode == "late")) b.destroy(); });
+	}
+}).listen(listen, () => console.log("ready"));
+END
+seq 1 900 | awk '{ print "{\"id\":" $1 "}" }' >rows
+for mode in after before late; do
+	rm -rf px cut; mkdir px
+	node proxy.js "$T/px/.s.PGSQL.5432" "$PG_DIR/.s.PGSQL.5432" $mode >px/log &
+	pid=$! tap_pids="$tap_pids $!"
+	within 20 grep -qs ready px/log || echo '# the proxy does not start'
+	q 'DROP TABLE IF EXISTS lost; CREATE TABLE lost (id int)'
+	ok "an answer to COMMIT is lost ($mode): the load goes on" status 0 sql-load -v -d "postgres://tester@/postgres?host=$T/px" -t lost -b 100 rows
+	[ $mode != late ] || sleep 1.5
+	is "and repeats nothing, and loses nothing, $(wc -c <cut) times" "$(q 'SELECT count(*) AS n, count(DISTINCT id) AS d FROM lost') $(test -s cut && echo cut)" \
+		'{"n":900,"d":900} cut'
+	kill $pid; wait $pid 2>/dev/null
+done
+
+# The server dies and comes back in mid-load, again and again.
+q 'CREATE TABLE restarted (id int)'
+mkfifo fifo
+sql-load -v -d "$DB" -t restarted -b 50 --max-retries 50 <fifo 2>restart & pid=$!
+tap_pids="$tap_pids $pid"
+exec 7>fifo
+for i in 0 1 2; do
+	seq $((i * 1000 + 1)) $((i * 1000 + 1000)) | awk '{ print "{\"id\":" $1 "}" }' >&7
+	(cd / && pg_ctl -m immediate stop && pg_up)
+done
+exec 7>&-
+wait $pid
+is 'a server that restarts in mid-load' "$? $(q 'SELECT count(*) AS n, count(DISTINCT id) AS d FROM restarted')" '0 {"n":3000,"d":3000}'
+like 'the load says that it waited' restart 'trying again in'
+
+# kill -9 of the load itself.
+q 'CREATE TABLE killed (id int PRIMARY KEY)'
+seq 1 30000 | awk '{ print "{\"id\":" $1 "}" }' >rows
+for i in 1 2 3 4 5 6; do
+	sql-load -q -d "$DB" -t killed -b 100 -k id --on-conflict ignore rows & pid=$!
+	sleep 0.0$i
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+done
+ok 'kill -9 of the load, and once more' status 0 sql-load -d "$DB" -t killed -k id --on-conflict ignore rows
+is 'nothing missing, nothing twice' "$(q 'SELECT count(*) AS n, sum(id) AS s FROM killed')" '{"n":30000,"s":450015000}'
+
+# A lock that nobody gives back must not make a signal wait.
+psql -qX -d "$DB" -c 'BEGIN; LOCK TABLE killed; SELECT pg_sleep(60)' >/dev/null 2>&1 & locker=$!
+tap_pids="$tap_pids $locker"
+locked() { q "SELECT count(*) AS n FROM pg_locks WHERE relation = 'killed'::regclass AND mode = 'AccessExclusiveLock' AND granted" | grep -q 1; }
+if command -v psql >/dev/null && within 20 locked; then
+	sql-load -q -d "$DB" -t killed -k id --on-conflict ignore rows & pid=$!
+	waits() { q "SELECT count(*) AS n FROM pg_locks WHERE NOT granted" | grep -q '[1-9]'; }
+	ok 'the load waits for a lock' within 20 waits
+	kill -INT $pid 2>/dev/null; kill -TERM $pid
+	wait $pid 2>/dev/null
+	is 'a signal ends that' $? 143
+else
+	skip 2 'no psql'
+fi
+kill $locker 2>/dev/null
+
+cd / && pg_ctl -m immediate stop
+cd "$T" || exit 1
+ok 'no server: status 3 when the tries are used up' status 3 sql-load --max-retries 1 -d "$DB" -t t in
+
+done_testing
