@@ -17,6 +17,7 @@
 #include "json/str.h"
 
 #define WAIT_MS 10000		/* that the service holds an answer back for, while a query runs */
+#define NAP_MS 200
 #define MOST_SQL (16u << 20)
 
 static struct http_policy policy = HTTP_POLICY;
@@ -178,6 +179,20 @@ put_rows(struct query *q, struct span rows)
 	std_flush(&q->out);
 }
 
+/* No answer was lost, and none came twice: the service says how many rows there are. */
+static void
+check_total(const struct query *q)
+{
+	struct span v;
+	unsigned long long total;
+
+	if (!q->has_columns || !JSON_MEMBER(q->reply.object, "totalRows", &v) || !json_is_string(v))
+		return;
+	total = strtoull(json_inside(v).p, NULL, 10);
+	if (q->rows > total || (q->page == NULL && q->rows < total))
+		die(ST_FAILED, "BigQuery's answers hold %llu rows, of %llu", (unsigned long long)q->rows, total);
+}
+
 /* Take an answer apart; false: it was the last one. */
 static bool
 take_answer(struct query *q)
@@ -193,8 +208,11 @@ take_answer(struct query *q)
 	free(q->page);
 	q->page = NULL;
 	take_part(&q->page, body, "pageToken");
-	if (!complete)
+	if (!complete) {	/* mostly after WAIT_MS, but an answer may come at once */
+		if (std_wait(NAP_MS) == -1)
+			exit(sig_exit(ST_FAILED));
 		return true;
+	}
 	if (!q->has_columns && JSON_MEMBER(body, "schema", &v)) {
 		if (!columns_read(&q->columns, v, &why))
 			die(ST_USAGE, "%s", buf_str(&why));
@@ -204,6 +222,8 @@ take_answer(struct query *q)
 		put_rows(q, v);
 	if (JSON_MEMBER(body, "numDmlAffectedRows", &v) && json_is_string(v))
 		note("%.*s rows changed", (int)json_inside(v).len, json_inside(v).p);
+	else
+		check_total(q);
 	return q->page != NULL;
 }
 

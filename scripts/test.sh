@@ -6,7 +6,7 @@
 #   -h, --help  show this help
 #
 # Installs what is missing (scripts/install-deps.sh test).  Works below $B (default: build); takes up to ten
-# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 15); with CI set, official
+# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 10); with CI set, official
 # clients that cannot be installed are a failure, else they are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,7 +46,7 @@ build_clang() {
 }
 
 fuzz() {
-	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-15}"
+	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-10}"
 }
 
 # The official clients want a newer Node.js than the stand-ins do, and the network once.
@@ -87,7 +87,7 @@ step 'build with gcc -Werror' build_gcc
 if [[ -z $fast ]]; then
 	step 'build with clang -Werror' build_clang
 	step 'static checks (scripts/lint.sh)' scripts/lint.sh
-	step "fuzzing, ${FUZZ_SECONDS:-15} s for each target" fuzz
+	step "fuzzing, ${FUZZ_SECONDS:-10} s for each target" fuzz
 	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" check-san
 	if log=$(official_clients); then
 		sdk_tests=(tests/sdk/*.tap.js)

@@ -92,6 +92,28 @@ post /_test/faults '[{"route":"POST /bigquery/v2/projects/test-project/queries",
 ok 'the answer to a change is lost: it is asked for again' status 0 q "UPDATE botrun.t SET id = id + 100 WHERE id = 24"
 q 'SELECT id FROM botrun.t WHERE id > 23' >changed
 is '... and made once' "$(cat changed)" '{"id":124}'
+# A service that forgets rows, that says them again, and that is never done and never waits.
+cat >odd.js <<'JS'
+let n = 0;
+require('http').createServer((q, r) => {
+	const mode = q.url.split('/')[4];
+	let o = {jobComplete: true, jobReference: {jobId: 'j'}, schema: {fields: [{name: 'a', type: 'INTEGER'}]}, rows: [{f: [{v: '1'}]}], totalRows: '2'};
+	if (mode == 'again') o.pageToken = 'x';
+	if (mode == 'never') o = {jobComplete: false, jobReference: {jobId: 'j'}}, n++;
+	r.end(mode == 'asked' ? String(n) : JSON.stringify(o));
+}).listen(0, '127.0.0.1', function () { console.log('http://127.0.0.1:' + this.address().port); });
+JS
+node odd.js >odd & tap_pids="$tap_pids $!"
+within 20 test -s odd
+odd() { timeout 3 env BIGQUERY_ENDPOINT="$(cat odd)" bq-query -p "$1" 'SELECT a FROM t'; }
+ok 'fewer rows than there are: status 3' status 3 odd short
+like '... said' "$err" '^bq-query: .* 1 rows, of 2$'
+ok 'more rows than there are: status 3' status 3 odd again
+like '... said' "$err" '^bq-query: .* 3 rows, of 2$'
+ok 'one that is never done' status 124 odd never
+n=$(node "$top/tests/ctl.js" GET "$(cat odd)/bigquery/v2/projects/asked/")
+is "... is not asked all the time: $n times" "$((n > 2 && n < 40))" 1
+
 unlike 'no secret in any message' "$err" 'PRIVATE|ya29|eyJ'
 
 done_testing

@@ -91,6 +91,10 @@ time_is '--tz: an offset' 2021-01-01T08:00:00 2021-01-01T00:00:00Z --tz=+08:00
 time_is '--tz: summer' 2024-07-01T00:00:00 2024-06-30T22:00:00Z --tz Europe/Berlin
 time_is '--tz: winter' 2024-12-01T00:00:00 2024-11-30T23:00:00Z --tz Europe/Berlin
 time_is '--tz: of a time that comes twice, the first' 2024-10-27T02:30:00 2024-10-27T00:30:00Z --tz Europe/Berlin
+time_is '--tz: clocks that change at one minute past' 2003-10-26T00:00:59 2003-10-26T02:30:59Z --tz America/St_Johns
+time_is '... and are changed' 2003-10-26T00:01:00 2003-10-26T03:31:00Z --tz America/St_Johns
+time_is '... in spring' 2005-04-03T01:11:00 2005-04-03T03:41:00Z --tz America/St_Johns
+time_is '... at a half minute' 1972-01-07T00:44:31 1972-01-07T00:44:31Z --tz Africa/Monrovia
 time_is 'the first year' 0001-01-01T00:00:00Z 0001-01-01T00:00:00Z
 time_is 'the last year' 9999-12-31T23:59:59.999999Z 9999-12-31T23:59:59.999999Z
 for t in yesterday 1609459200 2021-02-29T00:00:00Z 2021-01-01T24:00:00Z 2021-1-1T00:00:00Z 20210101T000000Z 2021-01-01T00:00:00+8 \
@@ -121,4 +125,18 @@ run log-check -q --jobs 3 --rejects r3 zoned
 same '--jobs does not matter' "$out" one
 same '... nor for the rejects' r1 r3
 is '... all are there' "$(cat one r1 | wc -l)" "$(wc -l <logs)"
+
+# The example of the READMEs, in a directory of its own, as a new user has it.
+for f in README.md README.zh-CN.md; do
+	awk '/^```sh/ { block = ""; text = 1; next } /^```/ { if (block ~ /^log-check|[\n]log-check/) { printf "%s", block; exit } text = 0 }
+		text { block = block $0 "\n" }' "$top/$f" >example.sh
+	mkdir "$f"
+	cp example "$f/entries.ndjson"
+	ok "$f: the example runs" status 0 env -u BOTRUN_LOG_AES_KEY -u BOTRUN_LOG_AES_KEY_FILE -C "$f" bash -e -o pipefail ../example.sh
+	is '... with nothing to complain of' "$(cat "$err")" ''
+	is '... sums the day, loads, and asks' "$(cat "$out")" '{"date":"2021-01-01","department":"test_org","user_name":"user_1","ch_characters":2,"en_characters":2,"total_characters":19}
+{"user_name":"user_1","n":19}'
+	is '... and what is in the database is sealed' "$(sql-query --db "sqlite:$f/logs.db" \
+		"SELECT count(*) AS n FROM test_org_logs WHERE action_details LIKE 'v1:%'")" '{"n":1}'
+done
 done_testing

@@ -59,7 +59,7 @@ async function writer(w) {
 
 async function rotator(kill) {
 	while (writing > 0) {
-		const r = await run('rec-rotate', ['--max-size', '1M', '--session-days', '100000', '--error-days', '100000'], '', kill ? 20 + chance(400) : 0);
+		const r = await run('rec-rotate', ['--max-size', '1M', '--session-days', '100000', '--error-days', '100000'], '', kill ? 1 + chance(killed.rotations ? 400 : 30) : 0);
 		if (!r.killed && r.status !== 0) fail(`rec-rotate: status ${r.status}: ${r.err}`);
 		killed.rotations += r.killed;
 		await pause(chance(200));

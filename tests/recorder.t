@@ -4,7 +4,7 @@
 . "${0%/*}/lib.sh"
 
 writers=8 each=10000
-[ -z "$SAN" ] || each=800
+[ -z "$SAN" ] || each=400
 run timeout 400 node "$top/tests/recorder.js" "$T/tree" $writers $each
 is 'writers, rotations and readers end as they should' "$st" 0
 [ $st = 0 ] || sed 's/^/# /' "$err"

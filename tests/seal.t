@@ -107,7 +107,7 @@ cat >all.ndjson <<'EOT'
 {"session_id":"\u0073","t":{"a":[1, 2.50,{"b":null}]},"n":"t"}
 {"t":[true , false]}
 {"t":false,"session_id":{"odd":1}}
-{"t":"first","t":"second","session_id":"x","session_id":"y"}
+{"t":"second","session_id":"x","session_id":"y"}
 {"t":"v1: notes of a release"}
 {"t":"v1:0123456789abcdef:AAAA"}
 EOT
@@ -118,7 +118,6 @@ like '... and counted' "$err" '^seal: read=13 sealed=13 older=0 left=0 rejected=
 is '... each into the form' "$(mask sealed | json 'r.t' | sort -u)" S
 mask sealed >masked
 is '... with the rest as it was' "$(sed -n 2p masked)" '{"session_id":"s2", "t" : "S" , "id":12345678901234567890}'
-is '... of equal names the last' "$(sed -n 9p masked)" '{"t":"first","t":"S","session_id":"x","session_id":"y"}'
 unlike '... nothing of the text is left' sealed '台灣|notes|second|crlf'
 ok 'they are opened' status 0 seal -d -f t -v sealed
 { sed '/^$/d' all.ndjson; echo; } >want
@@ -150,6 +149,27 @@ ok '... opened, the paths spelled otherwise' status 0 seal -d --aad .id -f '["t"
 same '... byte for byte' "$out" deep
 ok 'some of them' status 0 seal -d --aad id -f t deep.sealed
 is '... leave the others sealed' "$(mask "$out")" '{"id":"r","a":{"b":["S", {"c":"S"}]},"odd key":"S","t":"w"}'
+
+# one of two would stay plain, and readers differ in which they take
+cat >twice <<'EOT'
+{"t":"geheim","t":"x"}
+{"t":"geheim","\u0074":null}
+{"a":{"b":[{"c":"geheim","n":1,"c":"y"}]}}
+{"a":{"b":[{"c":"geheim"}]},"a":5}
+EOT
+ok 'a field that stands twice' status 1 seal -f t -f 'a.b[0].c' --rejects rejects twice
+is '... is not sealed' "$(cat "$out")" ''
+is '... named' "$(cat "$err")" 'seal: twice:1: t: more than once in the record
+seal: twice:2: t: more than once in the record
+seal: twice:3: a.b[0].c: more than once in the record
+seal: twice:4: a.b[0].c: more than once in the record'
+same '... and kept' rejects twice
+rm rejects
+echo '{"t":"x","a":{"t":1,"b":[{"d":1,"d":2}]},"u":1,"u":2}' >once
+ok '... others may' status 0 seal -f t -f 'a.b[0].c' once
+seal -f t one | sed 's/{/{"t":"forged",/' >forged
+ok 'nor opened beside a plain one' status 1 seal -d -f t forged
+is '... which would seem to be opened' "$(cat "$out")" ''
 
 # ---- bound to record, field and key
 

@@ -274,22 +274,29 @@ for uri in 'postgres://u:s3cret@[bad/x' 'postgres://u:s3cret@/x?host=/nowhere' "
 	run sql-load --max-retries 0 -d "$uri" -t t in
 	is 'nor where it fails' "$(case $st in 2 | 3) echo ok ;; esac) $(grep -c s3cret "$err")" 'ok 0'
 done
+for uri in 'postgres://u:a@s3cret@h.invalid/x' 'postgres://u:s3cret/b@h.invalid/x' 'postgres://u:a/s3cret@h.invalid/x'; do
+	run sql-load --max-retries 0 -d "$uri" -t t in
+	is 'nor a piece of it, where its @ or / is not escaped' "$st $(grep -c s3cret "$err")" '2 0'
+done
 
 # A proxy that loses answers: "after" forwards the COMMIT and drops its answer, "before" drops the COMMIT, "late" drops the
-# client's connection and lets the COMMIT reach the server a second later.
+# client's connection and lets the COMMIT reach the server a second later; "twice" drops the COMMIT, and the answer to the
+# question that follows, whether it has happened.
 cat >proxy.js <<'END'
 const net = require("net"), fs = require("fs");
-const [listen, to, mode] = process.argv.slice(2);
-let n = 0;
+let [listen, to, mode] = process.argv.slice(2);
+let n = 0, asks = false;
 net.createServer((c) => {
 	const s = net.connect(to);
 	let dead = false;
 	c.on("data", (d) => {
 		if (dead) return;
-		if (!d.includes("COMMIT") || n++ % 3 != 1) return void s.write(d);
+		if (asks && d.includes("INSERT INTO llmutils_loads")) mode = "after", asks = false;
+		else if (!d.includes("COMMIT") || n++ % 3 != 1) return void s.write(d);
 		fs.appendFileSync("cut", "x");
 		dead = true;
-		if (mode == "before") { s.destroy(); c.destroy(); return; }
+		asks = mode == "twice";
+		if (mode == "before" || asks) { s.destroy(); c.destroy(); return; }
 		if (mode == "late") { c.destroy(); setTimeout(() => s.write(d), 1000); return; }
 		s.write(d);
 		s.once("data", () => { c.destroy(); s.destroy(); });
@@ -302,7 +309,7 @@ net.createServer((c) => {
 }).listen(listen, () => console.log("ready"));
 END
 seq 1 900 | awk '{ print "{\"id\":" $1 "}" }' >rows
-for mode in after before late; do
+for mode in after before late twice; do
 	rm -rf px cut; mkdir px
 	node proxy.js "$T/px/.s.PGSQL.5432" "$PG_DIR/.s.PGSQL.5432" $mode >px/log &
 	pid=$! tap_pids="$tap_pids $!"
@@ -314,6 +321,15 @@ for mode in after before late; do
 		'{"n":900,"d":900} cut'
 	kill $pid; wait $pid 2>/dev/null
 done
+
+# Rows that fill other columns go in a transaction of their own; here its row ends its own connection.
+q "CREATE TABLE parts (id int, d int DEFAULT 7); CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+	CREATE TRIGGER die BEFORE INSERT ON parts FOR EACH ROW WHEN (new.id = 2) EXECUTE FUNCTION die()"
+printf '{"id":1}\n{"id":"x"}\n{"id":2,"d":1}\n' >parts
+ok 'a load ends between two transactions of a batch' status 3 sql-load --max-retries 0 --tee --rejects parts.rejects -d "$DB" -t parts parts
+is 'what was committed was written on, what was refused rejected' "$(cat "$out"; q 'SELECT * FROM parts'; cat parts.rejects)" '{"id":1}
+{"id":1,"d":7}
+{"id":"x"}'
 
 # The server dies and comes back in mid-load, again and again.
 q 'CREATE TABLE restarted (id int)'

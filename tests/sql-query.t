@@ -64,6 +64,8 @@ is 'SQLite: storage classes' "$(q "SELECT 1 AS i, 1.0 AS r, 'a' || char(0) || 'b
 	'{"i":1,"r":1.0,"t":"a\u0000b","b":"AAH/","inf":"Infinity","z":-0.0}'
 is 'SQLite: other signs of parameters are refused' "$(q 'SELECT ?' 2>&1; echo $?)" 'sql-query: parameter ?: write it as :name
 2'
+is 'SQLite: a database in memory leaves no file' "$(sql-query -d sqlite::memory: 'SELECT 1 AS a'; ls :memory: 2>&1 | grep -c '^:')" '{"a":1}
+0'
 ok 'no SQL is wrong usage' status 2 sql-query
 ok 'so are two' status 2 sql-query -f f.sql 'SELECT 1'
 ok 'and a parameter without =' status 2 sql-query -p x 'SELECT 1'
@@ -101,5 +103,15 @@ kill -TERM $pid
 wait $pid 2>/dev/null
 is 'ends by a signal' $? 143
 ok 'in the server, too' within 10 sleeps 0
+sql-query -d "$DB" 'SELECT pg_sleep(60)' & pid=$!
+within 20 sleeps 1
+postmaster=$(head -n 1 "$PG_DIR/data/postmaster.pid")
+kill -STOP "$postmaster"
+kill -TERM $pid
+gone() { ! kill -0 $pid 2>/dev/null; }
+ok 'a server that no longer answers does not hold it' within 15 gone
+kill -CONT "$postmaster"
+wait $pid 2>/dev/null
+is 'nor change its status' $? 143
 
 done_testing

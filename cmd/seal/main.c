@@ -240,7 +240,35 @@ bind_record(const struct seal *s, struct worker *w, const struct scan *scan)
 	}
 }
 
-static void
+/* Does a name of the path stand twice?  One of them would stay as it is, and there are readers that take that one. */
+static bool
+stands_twice(const struct path *path, const struct scan *scan)
+{
+	const struct path_step *step = path->step;
+	size_t n = 0;
+
+	for (size_t i = 0; i < scan->n && step->name != NULL; i++)
+		n += json_spells(scan->m[i].key, step->name, step->len);
+	for (size_t i = 1; i < path->n && n < 2; i++) {
+		const struct path above = { path->step, i };
+		struct json_iter it;
+		struct member m;
+		struct span object;
+
+		if (!path_find(&above, scan, &object))
+			return false;
+		step = &path->step[i];
+		if (step->name == NULL || *object.p != '{')
+			continue;
+		n = 0;
+		for (it = json_open(object); json_next_member(&it, &m); )
+			n += json_spells(m.key, step->name, step->len);
+	}
+	return n >= 2;
+}
+
+/* Returns why the record is rejected, or NULL. */
+static const char *
 find_fields(const struct seal *s, struct worker *w, const struct scan *scan)
 {
 	w->n_found = 0;
@@ -248,6 +276,8 @@ find_fields(const struct seal *s, struct worker *w, const struct scan *scan)
 		struct span val;
 		size_t at;
 
+		if (stands_twice(&s->fields[i].path, scan))
+			return reason(w, &s->fields[i], "more than once in the record");
 		if (!path_find(&s->fields[i].path, scan, &val) || json_is_null(val))
 			continue;
 		w->found = mem_grow(w->found, &w->found_cap, w->n_found + 1, sizeof *w->found);
@@ -255,6 +285,7 @@ find_fields(const struct seal *s, struct worker *w, const struct scan *scan)
 			w->found[at] = w->found[at - 1];
 		w->found[at] = (struct found){ &s->fields[i], val };
 	}
+	return NULL;
 }
 
 static const char *
@@ -263,13 +294,13 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 	struct seal *s = ctx;
 	struct worker *w = state;
 	struct counts before = w->block;
-	const char *p = r->line.p, *why = NULL;
+	const char *p = r->line.p, *why;
 	size_t from = out->len;
 
 	if (w->failure.len != 0)
 		return NULL;
 	bind_record(s, w, r->scan);
-	find_fields(s, w, r->scan);
+	why = find_fields(s, w, r->scan);
 	for (size_t i = 0; i < w->n_found && why == NULL; i++) {
 		struct found *f = &w->found[i];
 

@@ -364,13 +364,13 @@ load_rows(struct load *l)
 	}
 }
 
-/* Reject what was refused, and write the others on. */
+/* Reject what was refused of these rows, and write the others on. */
 static void
-tell_rows(struct load *l)
+tell_rows(struct load *l, size_t i, size_t end)
 {
 	struct buf out = { 0 };
 
-	for (size_t i = 0; i < l->n; i++) {
+	for (; i < end && i < l->n; i++) {
 		struct row *r = &l->row[i];
 		const char *text = l->lines.p + r->at;
 
@@ -394,11 +394,11 @@ load_batch(struct load *l)
 	buf_pad(&l->lines);
 	if (l->table.n == 0)
 		create(l);
-	for (size_t i = 0; i < l->n; ) {
-		i = convert_rows(l, i);
+	for (size_t i = 0, end; i < l->n; i = end) {
+		end = convert_rows(l, i);
 		load_rows(l);
+		tell_rows(l, i, end);
 	}
-	tell_rows(l);
 	l->n = 0;
 	buf_clear(&l->lines);
 }

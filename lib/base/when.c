@@ -309,17 +309,21 @@ local_offset(int64_t second)
 	return -(offset_at(second - before) == before || offset_at(second - after) != after ? before : after);
 }
 
-/* Clocks change at full quarters of an hour, so the last offset is kept. */
+/* Most clocks change at full quarters of an hour, so the last offset is kept; but St. John's did it at 00:01. */
 int64_t
 when_local(int64_t ms)
 {
-	static _Thread_local int64_t last = INT64_MIN, offset;
-	int64_t quarter = (ms - (ms < 0 ? 15 * MINUTE - 1 : 0)) / (15 * MINUTE);
+	static _Thread_local int64_t known = INT64_MIN, offset;
+	int64_t quarter = (ms - (ms < 0 ? 15 * MINUTE - 1 : 0)) / (15 * MINUTE), first, last;
 
-	if (quarter != last) {
-		offset = local_offset(quarter * 15 * MINUTE / SECOND) * SECOND;
-		last = quarter;
-	}
+	if (quarter == known)
+		return ms + offset;
+	first = local_offset(quarter * 15 * MINUTE / SECOND) * SECOND;
+	last = local_offset((quarter + 1) * 15 * MINUTE / SECOND - 1) * SECOND;
+	if (first != last)
+		return ms + local_offset(ms / SECOND - (ms % SECOND < 0)) * SECOND;
+	known = quarter;
+	offset = first;
 	return ms + offset;
 }
 

@@ -177,6 +177,22 @@ set_token(struct google_auth *a, const char *token, int64_t lifetime_ms)
 	a->renew_at = when_mono() + lifetime_ms - early;
 }
 
+/* Nothing that could end the header and begin another. */
+static bool
+is_token(const char *s)
+{
+	return *s != '\0' && strpbrk(s, " \r\n") == NULL;
+}
+
+/* A lifetime in seconds, as milliseconds; no longer than a year, whatever the answer says. */
+static int64_t
+lifetime_of(struct span v)
+{
+	long long s = strtoll(v.p, NULL, 10);
+
+	return (s < 0 ? 0 : s < 366 * 86400 ? s : 366 * 86400) * 1000;
+}
+
 /* The token in an answer: new text, and how long it lives; NULL: there is none. */
 static char *
 read_token(struct http_response *r, int64_t *lifetime_ms)
@@ -193,14 +209,13 @@ read_token(struct http_response *r, int64_t *lifetime_ms)
 		if (token == NULL)
 			token = text_in(body, "accessToken");
 		if (JSON_MEMBER(body, "expires_in", &v))
-			*lifetime_ms = strtoll(v.p, NULL, 10) * 1000;
+			*lifetime_ms = lifetime_of(v);
 		if ((expiry = text_in(body, "expireTime")) != NULL && when_parse(expiry, strlen(expiry), &at, NULL))
 			*lifetime_ms = at - when_now();
 		free(expiry);
 	}
 	scan_free(&s);
-	/* Nothing that could end the header and begin another. */
-	if (token != NULL && (*token == '\0' || strpbrk(token, " \r\n") != NULL)) {
+	if (token != NULL && !is_token(token)) {
 		wipe_text(token);
 		token = NULL;
 	}
@@ -643,6 +658,11 @@ find(struct google_auth *a, struct buf *error)
 	if (env_secret(ready, &token, &path) == -1) {
 		buf_addf(error, "%s_FILE: %s: %s", ready[0], path, strerror(errno));
 		free(path);
+		return false;
+	}
+	if (token != NULL && !is_token(token)) {
+		buf_addf(error, "%s: a token is one word", ready[0]);
+		wipe_text(token);
 		return false;
 	}
 	if (token != NULL) {

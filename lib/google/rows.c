@@ -11,6 +11,8 @@
 
 #define MOST_DEPTH 16		/* the service allows 15 */
 #define SECOND INT64_C(1000000)	/* microseconds */
+#define FIRST_SECOND INT64_C(-62135596800)	/* 0001-01-01T00:00:00Z */
+#define LAST_SECOND INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 
 /* ---- the schema ---- */
 
@@ -156,6 +158,8 @@ put_time(struct span text, struct buf *out)
 	if (*end != '\0')
 		return false;
 	second = us / SECOND - (us % SECOND < 0);
+	if (second < FIRST_SECOND || second > LAST_SECOND)
+		return false;
 	rest = (int)(us - second * SECOND);
 	when_format(second * 1000, when);
 	dot = strchr(when, '.');

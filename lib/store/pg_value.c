@@ -140,7 +140,7 @@ pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
 		buf_add(out, p, len);
 		return;
 	case NUMERIC:
-		if (p[len - 1] > '9')		/* NaN, Infinity */
+		if (len == 0 || p[len - 1] > '9')		/* NaN, Infinity */
 			json_encode(p, len, out);
 		else
 			buf_add(out, p, len);

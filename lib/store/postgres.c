@@ -3,18 +3,22 @@
  *
  * Whether a batch whose answer to COMMIT was lost is in the table must be known before it is repeated.  So each
  * batch of a load that could be repeated to double its rows leaves a ticket, a row with a UUID of its own, in the
- * table llmutils_loads, in the same transaction.  After a lost answer the same ticket is inserted once more: where that
- * violates the primary key, the batch is in the table (an insert waits for one that is still under way); where it
- * does not, the batch is not, and never will be, since its own ticket is refused from now on.
+ * table llmutils_loads, in the same transaction.  After a lost answer the same ticket is inserted once more, void (dated
+ * a year ahead), unless it is there: then the batch is in the table (an insert waits for one that is still under way).
+ * Where it was not there, the batch is not in the table, and never will be, since its own ticket is refused from now on.
+ * A void ticket that is there says the same: the answer to this was lost, too.
  */
 #include "store/db.h"
 
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/msg.h"
@@ -23,6 +27,7 @@
 #include "store/sql_text.h"
 
 #define CONNECT_SECONDS	"10"
+#define CANCEL_SECONDS	3
 #define COPY_PIECE	((size_t)256 << 10)
 #define STAGING		"pg_temp.llmutils_staging"
 
@@ -54,20 +59,29 @@ pg_end(struct db *db)
 	db->conn = NULL;
 }
 
-/* libpq's complaint about a URI repeats it, with its password. */
+/*
+ * libpq's complaint about a URI repeats it, with its password.  One with a bare @ or / in it is cut in the wrong place, and
+ * the rest of it taken for a host or a port.
+ */
 static enum db_status
 check_uri(struct db *db)
 {
 	char *why = NULL;
 	PQconninfoOption *o = PQconninfoParse(db->dsn, &why);
+	bool valid = o != NULL;
 
 	PQfreemem(why);
-	if (o == NULL)
-		return db_error(db, DB_USAGE, "the database's address is not a valid PostgreSQL URI (it is not shown: it may hold a password)");
-	for (PQconninfoOption *i = o; i->keyword != NULL; i++)
+	for (PQconninfoOption *i = o; valid && i->keyword != NULL; i++) {
 		if (strcmp(i->keyword, "password") == 0 && i->val != NULL)
 			db->password = true;
+		else if (strcmp(i->keyword, "host") == 0 && i->val != NULL && i->val[0] != '/')
+			valid = strchr(i->val + (i->val[0] == '@'), '@') == NULL;
+		else if (strcmp(i->keyword, "port") == 0 && i->val != NULL)
+			valid = i->val[strspn(i->val, "0123456789,")] == '\0';
+	}
 	PQconninfoFree(o);
+	if (!valid)
+		return db_error(db, DB_USAGE, "the database's address is not a valid PostgreSQL URI (it is not shown: it may hold a password)");
 	return DB_OK;
 }
 
@@ -98,8 +112,15 @@ static enum db_status pg_command(struct db *db, const char *sql);
 static enum db_status
 pg_begin(struct db *db)
 {
-	const char *const keys[] = { "connect_timeout", "fallback_application_name", "dbname", "client_encoding", NULL };
-	const char *values[] = { getenv("PGCONNECT_TIMEOUT") != NULL ? NULL : CONNECT_SECONDS, msg_name(), db->dsn, "UTF8", NULL };
+	/* What the URI says goes before what stands in front of it.  A server that vanished without a word is noticed in a minute. */
+	static const char *const keys[] = {
+		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+		"fallback_application_name", "dbname", "client_encoding", NULL,
+	};
+	const char *values[] = {
+		getenv("PGCONNECT_TIMEOUT") != NULL ? NULL : CONNECT_SECONDS, "30", "10", "3", "60000",
+		msg_name(), db->dsn, "UTF8", NULL,
+	};
 	enum db_status st = check_uri(db);
 	struct pg *pg;
 	PGconn *c;
@@ -138,10 +159,21 @@ stopped(struct db *db)
 	struct pg *pg = db->conn;
 	PGcancel *cancel = PQgetCancel(pg->c);
 	char why[256];
+	pid_t child;
 
-	/* The connection is closed next; without this the server would notice that only with its next answer. */
-	if (cancel != NULL)
+	/*
+	 * The connection is closed next; without this the server would notice that only with its next answer.  One that is
+	 * gone never answers, and PQcancel knows no limit of time: so a child asks.
+	 */
+	if (cancel != NULL && (child = fork()) == 0) {
+		(void)signal(SIGALRM, SIG_DFL);
+		(void)alarm(CANCEL_SECONDS);
 		(void)PQcancel(cancel, why, sizeof why);
+		_exit(0);
+	} else if (cancel != NULL && child != -1) {
+		while (waitpid(child, NULL, 0) == -1 && errno == EINTR)
+			;
+	}
 	PQfreeCancel(cancel);
 	return db_error(db, DB_STOPPED, "interrupted");
 }
@@ -611,6 +643,7 @@ static enum db_status
 settle(struct db *db, const struct db_load *l, bool *in)
 {
 	struct buf sql = { 0 };
+	PGresult *r;
 	enum db_status st;
 
 	*in = false;
@@ -621,15 +654,18 @@ settle(struct db *db, const struct db_load *l, bool *in)
 	if (db->ticket[0] == '\0')
 		return db_error(db, DB_FAILED, "the connection was lost during a commit, and without the table llmutils_loads nobody "
 		    "knows whether the last batch was written");
-	buf_addf(&sql, "INSERT INTO llmutils_loads (ticket) VALUES ('%s')", db->ticket);
-	st = pg_command(db, buf_str(&sql));
+	buf_addf(&sql, "INSERT INTO llmutils_loads (ticket, at) VALUES ('%s', now() + interval '1 year') ON CONFLICT (ticket) DO NOTHING; "
+	    "SELECT at < now() + interval '30 days' FROM llmutils_loads WHERE ticket = '%s'", db->ticket, db->ticket);
+	st = run(db, buf_str(&sql), NULL, 0, &r);
 	buf_free(&sql);
-	*in = st == DB_REFUSED;
-	if (st == DB_OK || st == DB_REFUSED)
-		db->unsure = false;
-	if (st == DB_OK)
+	if (st != DB_OK)
+		return st;
+	*in = PQntuples(r) == 1 && PQgetvalue(r, 0, 0)[0] == 't';
+	PQclear(r);
+	db->unsure = false;
+	if (!*in)
 		db->ticket[0] = '\0';	/* it stays, in the way of a COMMIT that is late */
-	return st == DB_REFUSED ? DB_OK : st;
+	return DB_OK;
 }
 
 static enum db_status

@@ -16,19 +16,25 @@ in_name(char c)
 	return begins_name(c) || (c >= '0' && c <= '9');
 }
 
-/* Behind the closing quote of what is quoted at p; doubled quotes are inside, escaped ones where there are escapes. */
+/*
+ * Behind the closing quote of what is quoted at p; doubled quotes are inside, escaped ones where there are escapes.  A string
+ * goes on in the next line, with its escapes.
+ */
 static const char *
 skip_quoted(const char *p, bool escapes)
 {
 	char quote = *p++;
+	size_t blank;
 
 	for (; *p != '\0'; p++) {
-		if (escapes && *p == '\\' && p[1] != '\0')
+		if ((escapes && *p == '\\' && p[1] != '\0') || (*p == quote && p[1] == quote)) {
 			p++;
-		else if (*p == quote && p[1] == quote)
-			p++;
-		else if (*p == quote)
-			return p + 1;
+		} else if (*p == quote) {
+			blank = strspn(p + 1, " \t\r\n\f");
+			if (!escapes || p[1 + blank] != quote || memchr(p + 1, '\n', blank) == NULL)
+				return p + 1;
+			p += 1 + blank;
+		}
 	}
 	return p;
 }
@@ -89,7 +95,8 @@ put_param(const char *p, size_t len, struct sql_names *names, struct buf *out)
 		names->name = mem_grow(names->name, &names->cap, names->n + 1, sizeof *names->name);
 		names->name[names->n++] = (struct span){ p, len };
 	}
-	buf_addf(out, "$%zu", i + 1);
+	/* Behind a word it would be a part of it: a name may hold a dollar sign. */
+	buf_addf(out, "%s$%zu", out->len > 0 && (in_name(out->p[out->len - 1]) || out->p[out->len - 1] == '$') ? " " : "", i + 1);
 }
 
 /* The end of the token at p, which is no parameter, semicolon or parenthesis. */

@@ -79,13 +79,14 @@ static enum db_status
 sqlite_begin(struct db *db)
 {
 	const char *path = db->dsn + strlen("sqlite:");
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool in_memory = strcmp(path, ":memory:") == 0;
+	int fd = in_memory ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	sqlite3 *c;
 	enum db_status st = DB_OK;
 
 	if (fd != -1)
 		(void)close(fd);
-	else if (errno != EEXIST)
+	else if (!in_memory && errno != EEXIST)
 		return db_error(db, DB_USAGE, "%s: %s", path, strerror(errno));
 	if (sqlite3_open_v2(path, &c, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
 		st = db_error(db, DB_USAGE, "%s: %s", path, c == NULL ? "no memory" : sqlite3_errmsg(c));

@@ -35,7 +35,7 @@ exponent(const char *p, const char *end)
 	int64_t e = 0;
 
 	for (p += *p == '-' || *p == '+'; p < end; p++)
-		e = e < 100000000 ? e * 10 + (*p - '0') : e;	/* enough to be refused, or the number is 0 */
+		e = e < INT64_C(1000000000000000) ? e * 10 + (*p - '0') : e;	/* more than a line has digits to make up for it */
 	return negative ? -e : e;
 }
 

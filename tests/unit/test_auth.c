@@ -180,6 +180,8 @@ ready_token(void **state)
 	setenv("GOOGLE_APPLICATION_CREDENTIALS", "missing", 1);
 	check(3, GOOGLE_OK, "Authorization: Bearer ya29.ready");
 	assert_int_equal(n_asked, 0);
+	setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.ready\r\nX-Evil: 1", 1);
+	check(1, GOOGLE_REFUSED, "GOOGLE_OAUTH_ACCESS_TOKEN: a token is one word");
 }
 
 /* The claims are those that the service wants, and the signature is the key's. */
@@ -238,6 +240,11 @@ service_account(void **state)
 	steps[0] = (struct step){ "/token", 200, NULL, "{\"access_token\":\"t2\",\"expires_in\":0}" };
 	steps[1] = (struct step){ "/token", 200, NULL, "{\"access_token\":\"t3\",\"expires_in\":0}" };
 	check(2, GOOGLE_OK, "Authorization: Bearer t3");
+
+	/* No lifetime is too long to count with. */
+	n_asked = 0;
+	steps[0] = (struct step){ "/token", 200, NULL, "{\"access_token\":\"t4\",\"expires_in\":9223372036854775807}" };
+	check(2, GOOGLE_OK, "Authorization: Bearer t4");
 
 	n_asked = 0;
 	steps[0] = (struct step){ "/token", 400, NULL, "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT Signature.\"}" };

@@ -47,6 +47,26 @@ spelling(void **state)
 		assert_false(read_number(refused[i], &s));
 }
 
+/* As many zeros as the exponent takes back, but for one digit of it. */
+static void
+long_number(void **state)
+{
+	size_t zeros = 99999999;
+	char *text = malloc(zeros + 32);
+	struct sum s;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '0', zeros + 2);
+	text[1] = '.';
+	strcpy(text + 2 + zeros, "1e1000000000");
+	assert_false(read_number(text, &s));
+	strcpy(text + 2 + zeros, "1e100000000");
+	assert_true(read_number(text, &s));
+	check_sum(&s, "1");
+	free(text);
+}
+
 static void
 adding(void **state)
 {
@@ -74,7 +94,7 @@ adding(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(spelling), cmocka_unit_test(adding) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(spelling), cmocka_unit_test(long_number), cmocka_unit_test(adding) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
