@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 B=${B:-build}
 jobs=$(nproc 2>/dev/null || echo 2)
+provers=$((jobs + 1))	# tests also wait
 fast=''
 failed=()
 
@@ -88,7 +89,7 @@ if [[ -z $fast ]]; then
 	step 'build with clang -Werror' build_clang
 	step 'static checks (scripts/lint.sh)' scripts/lint.sh
 	step "fuzzing, ${FUZZ_SECONDS:-10} s for each target" fuzz
-	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" check-san
+	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" JOBS="$provers" check-san
 	if log=$(official_clients); then
 		sdk_tests=(tests/sdk/*.tap.js)
 	else
@@ -104,7 +105,7 @@ units=()
 for f in tests/unit/*.c; do
 	units+=("$B/gcc/unit/$(basename "$f" .c)")
 done
-make -s B="$B/gcc" CC=gcc WERROR=-Werror JOBS="$jobs" TESTS="$(printf '%s ' tests/*.t "${units[@]}" "${sdk_tests[@]}")" check || failed+=(prove)
+make -s B="$B/gcc" CC=gcc WERROR=-Werror JOBS="$provers" TESTS="$(printf '%s ' tests/*.t "${units[@]}" "${sdk_tests[@]}")" check || failed+=(prove)
 if ((${#failed[@]} > 0)); then
 	printf 'FAILED: %s\n' "${failed[*]}"
 	exit 1
