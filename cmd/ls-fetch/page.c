@@ -138,10 +138,7 @@ page_probe(int64_t from, int64_t to)
 	page.q.n_select = 1;
 	page.q.page = 1;
 	(void)ask(&rq, &r);			/* there is no cursor */
-	if (r.body.len > 0)
-		json_one_line(r.body.p, r.body.len);
-	buf_pad(&r.body);
-	if (scan_record(&scan, r.body.p) != NULL) {
+	if (json_scan_answer(&r.body, &scan)) {
 		const struct member *m = page.api == 1 ? scan_find(&scan, "runs", 4) : scan_find(&scan, "items", 5);
 
 		if (m == NULL || m->val.p[0] != '[')

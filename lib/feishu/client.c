@@ -112,10 +112,7 @@ open_envelope(struct scan *s, struct buf *body, long *code)
 {
 	const struct member *m;
 
-	buf_pad(body);
-	json_one_line(body->p, body->len);
-	if (scan_utf8(body->p, body->len) != NULL || scan_record(s, body->p) == NULL ||
-	    (m = scan_find(s, "code", 4)) == NULL)
+	if (!json_scan_answer(body, s) || (m = scan_find(s, "code", 4)) == NULL)
 		return false;
 	*code = strtol(m->val.p, NULL, 10);
 	return true;

@@ -82,15 +82,6 @@ text_or(const struct google_auth *a, const char *name, const char *otherwise)
 	return text != NULL && *text != '\0' ? text : (wipe_text(text), mem_dup(otherwise, strlen(otherwise)));
 }
 
-/* Make a body scannable; false: it is no JSON object. */
-static bool
-open_object(struct buf *b, struct scan *s)
-{
-	buf_pad(b);
-	json_one_line(b->p, b->len);
-	return scan_utf8(b->p, b->len) == NULL && scan_record(s, b->p) != NULL;
-}
-
 /* ---- asking ---- */
 
 static void
@@ -111,7 +102,7 @@ put_refusal(const char *what, struct http_response *r, struct buf *error)
 	struct span body;
 	char *code = NULL, *words = NULL;
 
-	if (r->status == 0 || !open_object(&r->body, &s)) {
+	if (r->status == 0 || !json_scan_answer(&r->body, &s)) {
 		buf_addf(error, "%s: %s", what, r->error[0] != '\0' ? r->error : "no usable answer");
 	} else {
 		struct span inner;
@@ -188,7 +179,7 @@ is_token(const char *s)
 static int64_t
 lifetime_of(struct span v)
 {
-	long long s = strtoll(v.p, NULL, 10);
+	long long s = strtoll(json_is_string(v) ? v.p + 1 : v.p, NULL, 10);	/* some servers quote it */
 
 	return (s < 0 ? 0 : s < 366 * 86400 ? s : 366 * 86400) * 1000;
 }
@@ -203,7 +194,7 @@ read_token(struct http_response *r, int64_t *lifetime_ms)
 	int64_t at;
 
 	*lifetime_ms = LIFETIME_S * 1000;
-	if (open_object(&r->body, &s)) {
+	if (json_scan_answer(&r->body, &s)) {
 		body = (struct span){ r->body.p, r->body.len };
 		token = text_in(body, "access_token");
 		if (token == NULL)
@@ -437,7 +428,7 @@ subject_in(struct span source, struct buf *got)
 		while (got->len > 0 && strchr(" \t\r\n", got->p[got->len - 1]) != NULL)
 			got->len--;
 		token = mem_dup(got->p == NULL ? "" : got->p, got->len);
-	} else if (strcmp(type, "json") == 0 && field != NULL && open_object(got, &s)) {
+	} else if (strcmp(type, "json") == 0 && field != NULL && json_scan_answer(got, &s)) {
 		token = text_in((struct span){ got->p, got->len }, field);
 	}
 	scan_free(&s);
@@ -632,7 +623,7 @@ read_file(struct google_auth *a, struct buf *error)
 		buf_addf(error, "%s: %s", a->path, strerror(errno));
 		return false;
 	}
-	if (!open_object(&a->file, &a->scan)) {
+	if (!json_scan_answer(&a->file, &a->scan)) {
 		buf_addf(error, "%s: not a credential file: no JSON object", a->path);
 		return false;
 	}

@@ -124,14 +124,6 @@ bigquery_requests(const struct bigquery *b)
 
 /* ---- answers ---- */
 
-static bool
-open_object(struct buf *b, struct scan *s)
-{
-	buf_pad(b);
-	json_one_line(b->p, b->len);
-	return scan_utf8(b->p, b->len) == NULL && scan_record(s, b->p) != NULL;
-}
-
 static void
 put_text(struct span object, const char *name, struct buf *out)
 {
@@ -170,7 +162,7 @@ judge(const struct http_request *rq, const struct http_response *r, int64_t *wai
 	enum http_verdict v = http_judge(rq, r, wait_ms);
 
 	buf_add(&copied, r->body.p, r->body.len);
-	if (r->status >= 400 && open_object(&copied, &s) && read_error((struct span){ copied.p, copied.len }, &reason, &message)) {
+	if (r->status >= 400 && json_scan_answer(&copied, &s) && read_error((struct span){ copied.p, copied.len }, &reason, &message)) {
 		for (size_t i = 0; i < sizeof later / sizeof *later; i++)
 			if (strcmp(buf_str(&reason), later[i]) == 0)
 				v = HTTP_LATER;
@@ -217,7 +209,7 @@ perform(struct bigquery *b, struct http_request *rq, struct bigquery_reply *r)
 	b->requests++;
 	buf_clear(&r->body);
 	buf_add(&r->body, http.body.p, http.body.len);
-	ours = hr != HTTP_INTERRUPTED && open_object(&r->body, &r->scan);
+	ours = hr != HTTP_INTERRUPTED && json_scan_answer(&r->body, &r->scan);
 	r->object = ours ? (struct span){ r->body.p, r->body.len } : (struct span){ "{}", 2 };
 	r->status = http.status;
 	if (hr == HTTP_OK && !ours && http.body.len != 0)

@@ -92,9 +92,7 @@ static bool
 scan_body(const struct buf *body, struct buf *copy, struct scan *s)
 {
 	buf_add(copy, body->p, body->len);
-	buf_pad(copy);
-	json_one_line(copy->p, copy->len);
-	return scan_utf8(copy->p, copy->len) == NULL && scan_record(s, copy->p) != NULL;
+	return json_scan_answer(copy, s);
 }
 
 static struct span

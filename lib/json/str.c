@@ -84,3 +84,11 @@ json_one_line(char *p, size_t len)
 			*p = ' ';
 	}
 }
+
+bool
+json_scan_answer(struct buf *b, struct scan *s)
+{
+	buf_pad(b);
+	json_one_line(b->p, b->len);
+	return scan_utf8(b->p, b->len) == NULL && scan_record(s, b->p) != NULL;
+}

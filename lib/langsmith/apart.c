@@ -23,10 +23,7 @@ address_in(struct buf *body, const char *urls)
 	struct json_iter it;
 	struct buf address = { 0 };
 
-	if (body->len > 0)
-		json_one_line(body->p, body->len);
-	buf_pad(body);
-	if (scan_record(&s, body->p) != NULL && (runs = scan_find(&s, "runs", 4)) != NULL && runs->val.p[0] == '[') {
+	if (json_scan_answer(body, &s) && (runs = scan_find(&s, "runs", 4)) != NULL && runs->val.p[0] == '[') {
 		it = json_open(runs->val);
 		if (json_next_element(&it, &run) && json_member(run, urls, strlen(urls), &value))
 			at = run_address(value);

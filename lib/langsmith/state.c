@@ -168,10 +168,7 @@ state_parse(struct state *s, struct buf *text, const char **error)
 	memset(s, 0, sizeof *s);
 	s->watermark = s->swept = STATE_NEVER;
 	/* By hand someone may have made it pretty. */
-	if (text->len > 0)
-		json_one_line(text->p, text->len);
-	buf_pad(text);
-	if (scan_record(&scan, text->p) == NULL || scan_utf8(text->p, text->len) != NULL)
+	if (!json_scan_answer(text, &scan))
 		*error = "it is not JSON";
 	else
 		*error = parse(s, (struct span){ text->p + strspn(text->p, " \t\r"), text->len });

@@ -81,17 +81,16 @@ read_stage(struct rec *r, const struct span v[N_NAMES])
 	}
 }
 
-/* The digits of a fraction behind the milliseconds. */
+/* What a fraction has behind the milliseconds. */
 static int64_t
 micros(struct span text)
 {
-	const char *p = text.len > 19 && (text.p[19] == '.' || text.p[19] == ',') ? text.p + 20 : NULL;
-	const char *end = text.p + text.len;
+	size_t n;
+	const char *p = when_fraction(text.p, text.len, &n);
 	int64_t us = 0;
 
-	for (int i = 0, scale = 100000; p != NULL && p < end && *p >= '0' && *p <= '9' && i < 6; i++, p++, scale /= 10)
-		if (i >= 3)
-			us += (*p - '0') * scale;
+	for (size_t i = 3; i < 6; i++)
+		us = us * 10 + (i < n ? p[i] - '0' : 0);
 	return us;
 }
 

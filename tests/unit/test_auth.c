@@ -286,8 +286,9 @@ user(void **state)
 	    "\"token_uri\":\"http://127.0.0.1:%d/token\",\"quota_project_id\":\"q\"}", port);
 	unsetenv("GOOGLE_APPLICATION_CREDENTIALS");
 	assert_int_equal(system("mkdir -p .config/gcloud && mv credentials.json .config/gcloud/application_default_credentials.json"), 0);
-	steps[0] = (struct step){ "/token", 200, NULL, "{\"access_token\":\"u1\",\"expires_in\":3599}" };
-	check(1, GOOGLE_OK, "Authorization: Bearer u1");
+	steps[0] = (struct step){ "/token", 200, NULL, "{\"access_token\":\"u1\",\"expires_in\":\"3599\"}" };	/* some servers quote it */
+	check(2, GOOGLE_OK, "Authorization: Bearer u1");
+	assert_int_equal(n_asked, 1);
 	assert_string_equal(asked[0].body, "grant_type=refresh_token&client_id=c%261&client_secret=s&refresh_token=1%2F%2Fr");
 	assert_int_equal(system("rm -r .config"), 0);
 }
