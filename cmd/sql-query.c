@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/env.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -105,14 +104,17 @@ read_sql(char *argv[], int n, struct buf *sql)
 		die(ST_USAGE, "%s: a NUL byte in the SQL", name);
 }
 
+static void
+tell(const char *text)
+{
+	verbose("%s", text);
+}
+
 static enum db_status
 open_db(struct db *db)
 {
-	static const char *const names[] = { "LLMUTILS_DB", NULL };
-	char *dsn = opts.db != NULL ? mem_dup(opts.db, strlen(opts.db)) : env_get(names);
-	enum db_status st = db_init(db, dsn != NULL ? dsn : "sqlite:llmutils.db");
+	enum db_status st = db_init(db, opts.db, tell);
 
-	free(dsn);
 	if (st == DB_OK)
 		st = db_open(db);
 	if (db->password && opts.db != NULL)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/env.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -491,13 +490,16 @@ check_options(void)
 }
 
 static void
+tell(const char *text)
+{
+	verbose("%s", text);
+}
+
+static void
 open_table(struct load *l)
 {
-	static const char *const names[] = { "LLMUTILS_DB", NULL };
-	char *dsn = opts.db != NULL ? mem_dup(opts.db, strlen(opts.db)) : env_get(names);
-	enum db_status st = db_init(&l->db, dsn != NULL ? dsn : "sqlite:llmutils.db");
+	enum db_status st = db_init(&l->db, opts.db, tell);
 
-	free(dsn);
 	if (st != DB_OK || (st = db_open(&l->db)) != DB_OK)
 		recover(l, st);
 	if (l->db.password && opts.db != NULL)

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/mem.h"
 #include "json/str.h"
+
+#define DEFAULT_DSN "sqlite:llmutils.db"
 
 void
 db_add_column(struct db_table *t, const char *name, size_t len, enum db_kind kind, bool has_default)
@@ -56,16 +59,19 @@ db_error(struct db *db, enum db_status st, const char *fmt, ...)
 }
 
 enum db_status
-db_init(struct db *db, const char *dsn)
+db_init(struct db *db, const char *given, void (*tell)(const char *text))
 {
-	*db = (struct db){ 0 };
+	char *dsn = given != NULL ? mem_dup(given, strlen(given)) : env_get((const char *const[]){ "LLMUTILS_DB", NULL });
+
+	if (dsn == NULL)
+		dsn = mem_dup(DEFAULT_DSN, sizeof DEFAULT_DSN - 1);
+	*db = (struct db){ .dsn = dsn, .tell = tell };
 	if (strncmp(dsn, "sqlite:", 7) == 0 && dsn[7] != '\0')
 		db->engine = &db_sqlite;
 	else if (strncmp(dsn, "postgres://", 11) == 0 || strncmp(dsn, "postgresql://", 13) == 0)
 		db->engine = &db_postgres;
 	else
 		return db_error(db, DB_USAGE, "the database is named as sqlite:PATH or postgres://..., see sql-load(1)");
-	db->dsn = mem_dup(dsn, strlen(dsn));
 	return DB_OK;
 }
 

@@ -95,6 +95,7 @@ struct db {
 	bool	 begun;		/* something was loaded by this run */
 	bool	 unsure;	/* a commit was sent, its answer lost */
 	char	 ticket[UUID_SIZE];	/* PostgreSQL: of the last batch, in llmutils_loads */
+	void	(*tell)(const char *text);
 	struct buf error;
 };
 
@@ -115,8 +116,11 @@ struct db_engine {
 };
 extern const struct db_engine db_sqlite, db_postgres;
 
-/* Takes note of the DSN; nothing is opened yet.  DB_OK or DB_USAGE. */
-enum db_status db_init(struct db *db, const char *dsn);
+/*
+ * Takes note of the DSN, nothing is opened yet: the one given, or (NULL) that of LLMUTILS_DB, or sqlite:llmutils.db.  tell gets
+ * what the database remarks; NULL: nobody listens.  DB_OK or DB_USAGE.
+ */
+enum db_status db_init(struct db *db, const char *dsn, void (*tell)(const char *text));
 /* Connect, or connect anew after DB_AGAIN. */
 enum db_status db_open(struct db *db);
 void	db_free(struct db *db);

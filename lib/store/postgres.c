@@ -43,8 +43,11 @@ struct pg {
 static void
 on_notice(void *arg, const PGresult *r)
 {
-	(void)arg;
-	verbose("%s", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+	const struct db *db = arg;
+	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (db->tell != NULL && text != NULL)
+		db->tell(text);
 }
 
 static void
@@ -135,7 +138,7 @@ pg_begin(struct db *db)
 	}
 	db->conn = pg = mem_zero(1, sizeof *pg);
 	pg->c = c;
-	PQsetNoticeReceiver(c, on_notice, NULL);
+	PQsetNoticeReceiver(c, on_notice, db);
 	st = pg_command(db, "SET TIME ZONE 'UTC'; SET DateStyle TO ISO; SET bytea_output TO hex; SET IntervalStyle TO postgres;"
 	    "SET extra_float_digits TO 1; SET standard_conforming_strings TO on");
 	if (st == DB_OK && PQsetnonblocking(c, 1) != 0)
@@ -600,8 +603,8 @@ open_tickets(struct db *db)
 	st = pg_command(db, "CREATE TABLE IF NOT EXISTS llmutils_loads (ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
 	if (st == DB_REFUSED)
 		return db_error(db, DB_AGAIN, "llmutils_loads is being created");
-	if (st == DB_USAGE)
-		verbose("llmutils_loads cannot be created, so a connection that is lost during a commit will end the load: %s", db->error.p);
+	if (st == DB_USAGE && db->tell != NULL)
+		db->tell("llmutils_loads cannot be created: a connection that is lost during a commit will end the load");
 	pg->tickets = st == DB_OK;
 	return st == DB_USAGE ? DB_OK : st;
 }
