@@ -15,7 +15,8 @@
 struct bigquery {
 	struct http *http;
 	struct google_auth *auth;	/* NULL: an emulator without credentials */
-	char	*base;			/* up to the project */
+	char	*base;			/* the root of the API and the project */
+	size_t	 root_len;		/* of base, without the project */
 	char	*project;
 	uint64_t requests;
 };
@@ -85,6 +86,7 @@ bigquery_new(const struct http_policy *policy, const char *project, struct buf *
 		buf_adds(error, "no project: name one with --project or GOOGLE_CLOUD_PROJECT");
 		goto fail;
 	}
+	b->root_len = base.len;
 	buf_adds(&base, "/projects/");
 	http_escape(&base, b->project);
 	b->base = mem_dup(base.p, base.len);
@@ -268,7 +270,7 @@ bigquery_call(struct bigquery *b, const char *method, const char *path, const st
 	struct http_request rq = { .what = "BigQuery", .method = method, .repeatable = repeatable, .judge = judge };
 	enum google_result st;
 
-	buf_addf(&url, "%s%s", b->base, path);
+	buf_addf(&url, "%.*s%s", (int)(strncmp(path, "/projects/", 10) == 0 ? b->root_len : strlen(b->base)), b->base, path);
 	rq.url = buf_str(&url);
 	if (body != NULL) {
 		rq.body = body->p;

@@ -37,7 +37,7 @@ struct bigquery_reply {
 };
 
 /*
- * path: below /bigquery/v2/projects/PROJECT, "/queries?..."; body NULL: GET.  repeatable: it changes nothing, or carries a key
+ * path: below /bigquery/v2/projects/PROJECT, "/queries?...", or "/projects/ANOTHER/..."; body NULL: GET.  repeatable: it changes nothing, or carries a key
  * by which the service knows it again.
  */
 enum google_result bigquery_call(struct bigquery *b, const char *method, const char *path, const struct buf *body, bool repeatable,
