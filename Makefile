@@ -35,7 +35,7 @@ BINS  = $(TOOLS:%=$(B)/%)
 WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/workflow.sh
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
-PKGS = libcurl zlib libcrypto sqlite3 libpq
+PKGS = libcurl zlib libcrypto sqlite3 libpq libmicrohttpd
 # Debian's static libdeflate compresses a quarter faster than its shared one.
 DEFLATE = $(if $(wildcard $(shell $(CC) -print-file-name=libdeflate.a)),-l:libdeflate.a,-ldeflate)
 ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
