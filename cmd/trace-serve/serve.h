@@ -1,0 +1,77 @@
+/* The parts of trace-serve; see main.c. */
+#ifndef TRACE_SERVE_H
+#define TRACE_SERVE_H
+
+#include "base/buf.h"
+#include "base/pool.h"
+#include "json/scan.h"
+#include "net/server.h"
+#include "trace/store.h"
+
+struct app {
+	const char *records;		/* --records; NULL: none */
+	const char *upstream;		/* --proxy; NULL: none */
+	const char *token;		/* --token-file; NULL: none.  Secret */
+	bool	 loopback;		/* only this machine can reach us */
+	bool	 tee;
+	struct server *server;
+	struct trace_store *store;
+	struct pool *readers;		/* what asks the database or reads files */
+	struct pool *callers;		/* what waits for other servers */
+	struct providers *providers;
+};
+
+/* http.c: who may ask what, and where it goes */
+bool	app_admit(void *app, struct request *rq);
+enum served app_handle(void *app, struct request *rq);
+
+/*
+ * A request and the segment of its path that the route left open (":id"), decoded; what a handler gets.  Freed by the answer.
+ */
+struct call {
+	struct app *app;
+	struct request *rq;
+	struct buf id;
+};
+/* Answers: {"success":true,"message":...}, {"success":true,"data":...} (data is taken), {"success":false,"message":...} */
+void	answer_ok(struct call *c, const char *message);
+void	answer_data(struct call *c, struct buf *data);
+void	answer_fail(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* For an answer of another kind, which is given through c->rq before. */
+void	call_free(struct call *c);
+/* "page" and "size" of the query: from 1; size up to 1000, usual where it is none of these. */
+void	call_page(struct call *c, int64_t usual, int64_t *page, int64_t *size);
+
+/* The handlers run on a thread of the pool that their route names, and may wait. */
+/* trace.c: receives */
+void	trace_post(struct call *c);
+/* query.c: sessions and records */
+void	health_get(struct call *c);
+void	sessions_get(struct call *c);
+void	session_get(struct call *c);
+void	session_delete(struct call *c);
+void	session_records_get(struct call *c);
+void	records_get(struct call *c);	/* searches */
+void	record_get(struct call *c);
+void	record_delete(struct call *c);
+/* replay.c */
+void	providers_get(struct call *c);
+void	record_replay(struct call *c);
+void	replay_sessions_post(struct call *c);
+void	replay_sessions_get(struct call *c);
+void	replay_session_get(struct call *c);
+void	replay_session_delete(struct call *c);
+void	replay_session_records_get(struct call *c);
+void	replay_debug_post(struct call *c);
+/* recorder.c: the recorder's tree */
+void	recorder_health_get(struct call *c);
+void	recorder_session_get(struct call *c);
+void	recorder_latest_get(struct call *c);
+void	recorder_statistics_get(struct call *c);
+void	recorder_cleanup(struct call *c);
+/* page.c: what the browser shows; false: there is no such file */
+bool	page_answer(struct app *app, struct request *rq);
+/* proxy.c */
+void	proxy_call(struct call *c);
+
+#endif
