@@ -51,3 +51,96 @@ static const struct tool tool = {
 	    "  OPENAI_BASE_URL  the API for replays (default https://api.openai.com/v1)",
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 0,
 };
+
+/* Where to listen, as new text. */
+static char *
+listen_address(void)
+{
+	char *port;
+	struct buf b = { 0 };
+
+	if (opts.listen != NULL)
+		return mem_dup(opts.listen, strlen(opts.listen));
+	port = env_get((const char *const[]){ "SERVER_PORT", NULL });
+	buf_addf(&b, "127.0.0.1:%s", port != NULL ? port : "8080");
+	free(port);
+	buf_addc(&b, '\0');
+	return b.p;
+}
+
+/* Only this machine's clients reach such an address. */
+static bool
+is_loopback_address(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 || strncmp(listen, "localhost:", 10) == 0;
+}
+
+static char *
+read_token(void)
+{
+	struct buf b = { .max = 4096 };
+
+	if (opts.token_file == NULL)
+		return NULL;
+	if (file_read(opts.token_file, &b) == -1)
+		die(ST_USAGE, "--token-file: %s: %s", opts.token_file, strerror(errno));
+	while (b.len > 0 && (unsigned char)b.p[b.len - 1] <= ' ')
+		b.len--;
+	if (b.len < 16 || memchr(b.p, '\n', b.len) != NULL)
+		die(ST_USAGE, "--token-file: %s: a token has at least 16 characters, in one line", opts.token_file);
+	buf_addc(&b, '\0');
+	return b.p;
+}
+
+static void
+configure(struct app *app, const char *listen)
+{
+	struct buf error = { 0 };
+
+	app->records = opts.records;
+	app->upstream = opts.proxy;
+	app->tee = opts.tee;
+	app->token = read_token();
+	app->loopback = is_loopback_address(listen);
+	if (!app->loopback && app->token == NULL)
+		die(ST_USAGE, "%s can be reached by others: ask them for a token with --token-file", listen);
+	if ((app->providers = providers_read(opts.providers, &error)) == NULL)
+		die(ST_USAGE, "%s", buf_str(&error));
+	if ((app->store = trace_store_open(opts.db, &error)) == NULL)
+		die(ST_FAILED, "%s: %s", opts.db, buf_str(&error));
+	app->readers = pool_new(READERS, WAITING);
+	app->callers = pool_new(CALLERS, WAITING);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct app app = { 0 };
+	struct buf error = { 0 };
+	struct server_opts server = {
+		.max_bodies = MOST_BODIES, .client_ms = CLIENT_MS, .threads = 2, .admit = app_admit, .handle = app_handle, .arg = &app,
+	};
+	char *listen;
+
+	(void)opt_parse(&tool, argc, argv);
+	sig_catch();
+	sig_ignore_pipe();
+	listen = listen_address();
+	configure(&app, listen);
+	server.listen = listen;
+	server.max_body = (size_t)opts.max_body;
+	if ((app.server = server_start(&server, &error)) == NULL)
+		die(ST_FAILED, "%s", buf_str(&error));
+	note("listening on %s", server_url(app.server));
+
+	(void)io_wait(sig_fd(), -1);
+
+	server_stop(app.server, END_MS);
+	pool_free(app.callers);
+	pool_free(app.readers);
+	trace_store_close(app.store);
+	providers_free(app.providers);
+	wipe_text(app.token);
+	free(listen);
+	return sig_exit(std_close(ST_OK));
+}
