@@ -1,5 +1,6 @@
 /* Who may ask what, where a request goes, and the envelope of the answers (the API of LLM Trace). */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

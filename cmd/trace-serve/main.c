@@ -4,12 +4,14 @@
  * http.c decides who may ask and where a request goes; its handlers run on two pools of threads, since some wait for the
  * database and others, much longer, for other servers.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/env.h"
+#include "base/file.h"
 #include "base/io.h"
+#include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/sig.h"
@@ -93,14 +95,14 @@ read_token(void)
 }
 
 static void
-configure(struct app *app, const char *listen)
+configure(struct app *app, const char *listen, const char *token)
 {
 	struct buf error = { 0 };
 
 	app->records = opts.records;
 	app->upstream = opts.proxy;
 	app->tee = opts.tee;
-	app->token = read_token();
+	app->token = token;
 	app->loopback = is_loopback_address(listen);
 	if (!app->loopback && app->token == NULL)
 		die(ST_USAGE, "%s can be reached by others: ask them for a token with --token-file", listen);
@@ -120,27 +122,28 @@ main(int argc, char *argv[])
 	struct server_opts server = {
 		.max_bodies = MOST_BODIES, .client_ms = CLIENT_MS, .threads = 2, .admit = app_admit, .handle = app_handle, .arg = &app,
 	};
-	char *listen;
+	char *listen, *token;
 
 	(void)opt_parse(&tool, argc, argv);
 	sig_catch();
 	sig_ignore_pipe();
 	listen = listen_address();
-	configure(&app, listen);
+	token = read_token();
+	configure(&app, listen, token);
 	server.listen = listen;
 	server.max_body = (size_t)opts.max_body;
 	if ((app.server = server_start(&server, &error)) == NULL)
 		die(ST_FAILED, "%s", buf_str(&error));
 	note("listening on %s", server_url(app.server));
 
-	(void)io_wait(sig_fd(), -1);
-
+	while (io_wait(sig_fd(), -1) > 0 && sig_caught() == 0)
+		;
 	server_stop(app.server, END_MS);
 	pool_free(app.callers);
 	pool_free(app.readers);
 	trace_store_close(app.store);
 	providers_free(app.providers);
-	wipe_text(app.token);
+	wipe_text(token);
 	free(listen);
 	return sig_exit(std_close(ST_OK));
 }

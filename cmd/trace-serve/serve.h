@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "json/scan.h"
 #include "net/server.h"
+#include "openai/providers.h"
 #include "trace/store.h"
 
 struct app {
