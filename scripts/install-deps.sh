@@ -51,6 +51,7 @@ need_build() {
 	library_from libcrypto libssl-dev
 	library_from sqlite3 libsqlite3-dev
 	library_from libpq libpq-dev
+	library_from libmicrohttpd libmicrohttpd-dev
 	header_from libdeflate.h libdeflate-dev
 }
 
