@@ -64,6 +64,12 @@ $(UNITS): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/lib.a
 $(B)/gen: $(B)/tests/bench/gen.o
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
 
+$(B)/load: $(B)/tests/bench/load.o
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+
+$(B)/fill: $(B)/tests/bench/fill.o $(B)/lib.a
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Shims for LD_PRELOAD: the n-th call fails, another time; built without sanitizers, whose runtime must come first.
 $(B)/fault.so $(B)/clock.so: $(B)/%.so: tests/%.c
 	@mkdir -p $(@D)
@@ -76,7 +82,10 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-check: all $(UNITS) $(B)/gen $(B)/fault.so $(B)/clock.so
+# The assembler puts the page into it.
+$(B)/cmd/trace-serve/page.o: $(wildcard cmd/trace-serve/page/*)
+
+check: all $(UNITS) $(B)/gen $(B)/fill $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
 check-san:
@@ -85,7 +94,7 @@ check-san:
 lint: all
 	scripts/lint.sh
 
-bench: all $(B)/gen
+bench: all $(B)/gen $(B)/fill $(B)/load
 	B=$(abspath $(B)) tests/bench/run.sh
 
 # libFuzzer comes with clang; each target starts from the corpus in the tree and adds nothing to it.

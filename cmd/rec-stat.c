@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +17,6 @@
 #include "base/progress.h"
 #include "base/std.h"
 #include "base/when.h"
-#include "json/str.h"
 #include "ndjson/reject.h"
 #include "recorder/health.h"
 #include "recorder/stats.h"
@@ -51,77 +49,12 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 0,
 };
 
-static const int percents[] = { 50, 90, 99 };
-#define PERCENTS (sizeof percents / sizeof *percents)
-
 /* ---- writing ---- */
 
 static bool
 as_table(void)
 {
 	return opts.format == FORMAT_TABLE || (opts.format == FORMAT_AUTO && isatty(STDOUT_FILENO));
-}
-
-/* The shortest text that means this value. */
-static void
-put_float(float f, struct buf *out)
-{
-	char text[32];
-
-	for (int digits = 6; digits <= 9; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, (double)f);
-		if (strtof(text, NULL) == f)
-			break;
-	}
-	buf_adds(out, text);
-}
-
-static void
-put_times(const struct stats *s, struct buf *out)
-{
-	if (s->n_ms == 0) {
-		buf_adds(out, "\"response_time_ms\":null,");
-		return;
-	}
-	buf_addf(out, "\"response_time_ms\":{\"count\":%zu", s->n_ms);
-	for (size_t i = 0; i < PERCENTS; i++) {
-		buf_addf(out, ",\"p%d\":", percents[i]);
-		put_float(stats_percentile(s, percents[i]), out);
-	}
-	buf_adds(out, "},");
-}
-
-static void
-put_count(const char *name, uint64_t n, struct buf *out)
-{
-	buf_addf(out, "\"%s\":%llu,", name, (unsigned long long)n);
-}
-
-static void
-put_day(const char *name, const char *day, struct buf *out)
-{
-	const char *quote = *day == '\0' ? "" : "\"";
-
-	buf_addf(out, "\"%s\":%s%s%s,", name, quote, *day == '\0' ? "null" : day, quote);
-}
-
-static void
-put_json(const struct stats *s, uint64_t unreadable, struct buf *out)
-{
-	buf_addc(out, '{');
-	put_count("total_interactions", s->total, out);
-	put_count("successful_interactions", s->successful, out);
-	put_count("failed_interactions", s->failed, out);
-	put_count("interrupted_interactions", s->interrupted, out);
-	put_count("total_sessions", s->sessions.n, out);
-	put_day("first_day", s->first, out);
-	put_day("last_day", s->last, out);
-	put_times(s, out);
-	buf_adds(out, "\"storage_info\":{");
-	for (int i = 0; i < STATS_FOLDERS; i++)
-		buf_addf(out, "%s\"%s\":{\"count\":%llu,\"size\":%llu}", i == 0 ? "" : ",", stats_folder[i],
-		    (unsigned long long)s->storage[i].count, (unsigned long long)s->storage[i].size);
-	buf_addf(out, "},\"unreadable_lines\":%llu}\n", (unsigned long long)unreadable);
 }
 
 /* "12.3 MiB" */
@@ -158,8 +91,8 @@ put_table(const struct stats *s, uint64_t unreadable, struct buf *out)
 	buf_addf(out, "%-15s %10s\n", "first day", s->first[0] == '\0' ? "-" : s->first);
 	buf_addf(out, "%-15s %10s\n", "last day", s->last[0] == '\0' ? "-" : s->last);
 	put_row("response times", s->n_ms, out);
-	for (size_t i = 0; s->n_ms != 0 && i < PERCENTS; i++)
-		buf_addf(out, "  p%-12d %10.0f ms\n", percents[i], (double)stats_percentile(s, percents[i]));
+	for (size_t i = 0; s->n_ms != 0 && i < STATS_PERCENTS; i++)
+		buf_addf(out, "  p%-12d %10.0f ms\n", stats_percents[i], (double)stats_percentile(s, stats_percents[i]));
 	put_row("unreadable", unreadable, out);
 	buf_addf(out, "%-15s %10s  size\n", "storage", "files");
 	for (int i = 0; i < STATS_FOLDERS; i++) {
@@ -167,30 +100,6 @@ put_table(const struct stats *s, uint64_t unreadable, struct buf *out)
 		put_size(s->storage[i].size, out);
 		buf_addc(out, '\n');
 	}
-}
-
-static void
-put_health_json(const struct health *h, const char *base, struct buf *out)
-{
-	buf_addf(out, "{\"status\":\"%s\",\"base_dir\":", health_names[h->state]);
-	json_encode(base, strlen(base), out);
-	if (h->space_known)
-		buf_addf(out, ",\"disk_space_available\":%llu,\"disk_space_total\":%llu", (unsigned long long)h->available,
-		    (unsigned long long)h->space);
-	else
-		buf_adds(out, ",\"disk_space_available\":null,\"disk_space_total\":null");
-	buf_addf(out, ",\"write_permissions\":%s,\"last_record_age_seconds\":", h->writable ? "true" : "false");
-	if (h->age < 0)
-		buf_adds(out, "null");
-	else
-		buf_addf(out, "%lld", (long long)(h->age / 1000));
-	buf_adds(out, ",\"problems\":[");
-	for (size_t i = 0; i < h->problems.len; i += strlen(h->problems.p + i) + 1) {
-		if (i != 0)
-			buf_addc(out, ',');
-		json_encode(h->problems.p + i, strlen(h->problems.p + i), out);
-	}
-	buf_adds(out, "]}\n");
 }
 
 static void
@@ -213,6 +122,20 @@ put_health_table(const struct health *h, const char *base, struct buf *out)
 		buf_addf(out, "%-12s %s\n", "problem", h->problems.p + i);
 }
 
+static void
+put_line(const struct stats *s, uint64_t unreadable, struct buf *out)
+{
+	stats_json(s, unreadable, out);
+	buf_addc(out, '\n');
+}
+
+static void
+put_health_line(const struct health *h, const char *base, struct buf *out)
+{
+	health_json(h, base, out);
+	buf_addc(out, '\n');
+}
+
 /* ---- the two jobs ---- */
 
 static int
@@ -223,7 +146,7 @@ tell_health(const char *base)
 	int st;
 
 	health_check(&h, base, opts.max_age);
-	(as_table() ? put_health_table : put_health_json)(&h, base, &out);
+	(as_table() ? put_health_table : put_health_line)(&h, base, &out);
 	std_flush(&out);
 	st = h.state == HEALTHY ? ST_OK : ST_REJECTED;
 	health_free(&h);
@@ -272,7 +195,7 @@ tell_statistics(const char *base)
 	progress_clear();
 	bad.n = w.unreadable;	/* of a file not all are told */
 
-	(as_table() ? put_table : put_json)(&s, bad.n, &out);
+	(as_table() ? put_table : put_line)(&s, bad.n, &out);
 	std_flush(&out);
 	if (rejects_close(&bad) == -1)
 		die(ST_FAILED, "%s", strerror(errno));

@@ -54,6 +54,9 @@ check_man() {
 
 check_js() {
 	find tests -name node_modules -prune -o -name '*.js' -print | each node --check
+	for f in cmd/trace-serve/page/*.js; do	# modules for browsers, which Node.js does not see by their names
+		node --check --input-type=module <"$f" 2>&1 | sed "s|^\[stdin\]|$f|"
+	done
 }
 
 # arrayIndexThenCheck is off: for (; s[i] != 0 && i < sizeof copy; ...) reads s, and bounds copy.

@@ -70,6 +70,12 @@ official_clients() {
 	return 1
 }
 
+# What drives the browser in tests/page.t, which is skipped without it.
+browser_driver() {
+	[[ ! -d tests/page/node_modules/playwright-core ]] && command -v npm >/dev/null || return 0
+	(cd tests/page && npm ci --no-audit --no-fund --ignore-scripts >/dev/null 2>&1) || echo 'tests/page: skipped: npm cannot fetch playwright-core'
+}
+
 case ${1-} in
 --fast) fast=1 ;;
 '') ;;
@@ -89,6 +95,7 @@ if [[ -z $fast ]]; then
 	step 'build with clang -Werror' build_clang
 	step 'static checks (scripts/lint.sh)' scripts/lint.sh
 	step "fuzzing, ${FUZZ_SECONDS:-10} s for each target" fuzz
+	browser_driver
 	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" JOBS="$provers" check-san
 	if log=$(official_clients); then
 		sdk_tests=(tests/sdk/*.tap.js)

@@ -9,7 +9,9 @@
  *   corrupt   write(2) changes a byte
  *   short     write(2) and writev(2) take one byte only, from the n-th call on
  *
- * Counted are pwrite (only where FAULT_CALLS names it: the writes of SQLite), write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
+ * FAULT_FOR=m     so many calls in a row fail (default 1)
+ *
+ * Counted are pwrite and fdatasync (only where FAULT_CALLS names them: those of SQLite), write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
  * send and recv (of sockets).
  * FAULT_LOG gets the number of counted calls at exit: with FAULT_AT=0 nothing fails.
  */
@@ -30,7 +32,7 @@ ssize_t write(int fd, const void *p, size_t len);
 ssize_t send(int fd, const void *p, size_t len, int flags);
 ssize_t recv(int fd, void *p, size_t len, int flags);
 
-static int at = -1, count;
+static int at = -1, row = 1, count;
 static const char *act, *calls;
 
 static void *
@@ -64,12 +66,13 @@ is_due(const char *name)
 
 		at = s == NULL ? 0 : atoi(s);
 		act = getenv("FAULT_ACT");
+		row = getenv("FAULT_FOR") == NULL ? 1 : atoi(getenv("FAULT_FOR"));
 		calls = getenv("FAULT_CALLS");
 	}
 	if (calls != NULL && !is_listed(calls, name))
 		return 0;
 	count++;
-	return act != NULL && at != 0 && (count == at || (count > at && strcmp(act, "short") == 0));
+	return act != NULL && at != 0 && ((count >= at && count < at + row) || (count > at && strcmp(act, "short") == 0));
 }
 
 static void
@@ -193,6 +196,22 @@ fsync(int fd)
 	if (strcmp(act, "kill") == 0)
 		die_now();
 	return strcmp(act, "EINTR") != 0 && fails() ? -1 : real_(fd);
+}
+
+int
+fdatasync(int fd)
+{
+	REAL(fdatasync);
+
+	if (calls == NULL && getenv("FAULT_CALLS") == NULL)
+		return real_(fd);
+	if (calls == NULL)
+		calls = getenv("FAULT_CALLS");
+	if (!is_listed(calls, "fdatasync") || !is_due("fdatasync"))
+		return real_(fd);
+	if (strcmp(act, "kill") == 0)
+		die_now();
+	return fails() ? -1 : real_(fd);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "recorder/merge.h"
+#include "recorder/newest.h"
 #include "rec-cat/cat.h"
 
 #define FOLLOW_SHOWS 10		/* records before the new ones */
@@ -50,12 +51,6 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 0,
 };
 
-struct newest {
-	struct held { char *p; size_t len; } *v;	/* owned, and each text too */
-	size_t	 n, cap, next;	/* next: the oldest, when full */
-	uint64_t max;
-};
-
 struct reading {
 	struct cat *cat;
 	struct newest *newest;	/* NULL: write them at once */
@@ -64,37 +59,6 @@ struct reading {
 	struct buf merged;
 	uint64_t told;		/* bad lines */
 };
-
-/* ---- the newest records that came along ---- */
-
-static void
-hold(struct newest *l, struct span text)
-{
-	struct held copy = { mem_alloc(text.len + 1), text.len };
-
-	memcpy(copy.p, text.p, text.len);
-	copy.p[text.len] = '\n';	/* as cat_put likes it */
-	if (l->n < l->max) {
-		l->v = mem_grow(l->v, &l->cap, l->n + 1, sizeof *l->v);
-		l->v[l->n++] = copy;
-		return;
-	}
-	free(l->v[l->next].p);
-	l->v[l->next] = copy;
-	l->next = (l->next + 1) % l->n;
-}
-
-static void
-put_held(struct cat *c, struct newest *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		struct held *h = &l->v[(l->next + i) % l->n];
-
-		cat_put(c, (struct span){ h->p, h->len });
-		free(h->p);
-	}
-	free(l->v);
-}
 
 /* ---- walking ---- */
 
@@ -113,19 +77,12 @@ take_record(void *ctx, const struct walk_record *r)
 {
 	struct reading *g = ctx;
 	struct cat *c = g->cat;
-	struct span text = r->text[0];
-	bool failed = r->line[0]->failed;
+	struct span text = rec_state(r->text, r->n, &g->merged);
+	bool failed = r->n == 1 ? r->line[0]->failed : c->failed_only && has_failed(c, text);
 
-	if (r->n > 1) {
-		buf_clear(&g->merged);
-		rec_merge(r->text, r->n, &g->merged);
-		buf_pad(&g->merged);
-		text = (struct span){ g->merged.p, g->merged.len };
-		failed = c->failed_only && has_failed(c, text);
-	}
 	if (cat_selects(c, text, failed)) {
 		if (g->newest != NULL)
-			hold(g->newest, text);
+			newest_hold(g->newest, text);
 		else
 			cat_put(c, text);
 	}
@@ -159,88 +116,27 @@ give_up(const char *path)
 	die(ST_FAILED, "%s: %s", path, strerror(errno));
 }
 
+/* Write the records in range, or (newest not NULL) the newest of them. */
 static void
-give_up_on(const struct cat *c, const char *folder)
+read_days(struct cat *c, struct newest *newest, struct follow *follow)
 {
-	struct buf path = { 0 };
-
-	buf_addf(&path, "%s/%s", c->tree.path, folder);
-	give_up(buf_str(&path));
-}
-
-/* Read these days ("": no bound) into l, or out. */
-static void
-read_days(struct cat *c, const char *from, const char *to, struct newest *l, struct follow *follow)
-{
-	struct reading g = { .cat = c, .newest = l, .follow = follow };
+	struct reading g = { .cat = c, .newest = newest, .follow = follow };
 	struct walk w = {
-		.tree = &c->tree, .kind = c->kind, .session = c->session, .from = *from == '\0' ? NULL : from, .to = *to == '\0' ? NULL : to,
+		.tree = &c->tree, .kind = c->kind, .session = c->session,
+		.from = c->from[0] == '\0' ? NULL : c->from, .to = c->to[0] == '\0' ? NULL : c->to,
 		.fold = !opts.stages, .texts = true, .jobs = opt_jobs(opts.jobs),
 		.ctx = &g, .record = take_record, .bad = take_bad, .opened = take_opened,
 	};
 	char *path = NULL;
 
 	g.walk = &w;
-	if (walk_run(&w, &path) == -1)
+	if ((newest != NULL ? newest_walk(newest, &w, &path) : walk_run(&w, &path)) == -1)
 		give_up(path);
+	for (uint64_t i = newest != NULL ? newest->n : 0; i-- > 0;)
+		cat_put(c, newest_get(newest, i));
 	c->read += w.lines;
 	c->rejects.n += w.unreadable - g.told;	/* of a file only the first are told */
 	buf_free(&g.merged);
-}
-
-/* ---- the newest ---- */
-
-struct days {
-	char	(*v)[TREE_DAY_SIZE];	/* owned; in order, each once */
-	size_t	 n;
-};
-
-static int
-by_day(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-/* The days in range of which there are files. */
-static struct days
-list_days(struct cat *c)
-{
-	struct tree_parts parts = { 0 };
-	struct days d = { 0 };
-	size_t all = 0;
-
-	if (tree_list_live(&c->tree, c->kind, c->session, &parts) == -1)
-		give_up_on(c, parts.failed);
-	if (tree_list_archive(&c->tree, c->kind, c->session, &parts) == -1)
-		give_up_on(c, TREE_ARCHIVE);
-	d.v = mem_zero(parts.n, sizeof *d.v);
-	for (size_t i = 0; i < parts.n; i++)
-		if (cat_has_day(c, parts.v[i].day))
-			memcpy(d.v[all++], parts.v[i].day, TREE_DAY_SIZE);
-	qsort(d.v, all, sizeof *d.v, by_day);
-	for (size_t i = 0; i < all; i++)
-		if (d.n == 0 || strcmp(d.v[d.n - 1], d.v[i]) != 0)
-			memmove(d.v[d.n++], d.v[i], TREE_DAY_SIZE);
-	tree_parts_free(&parts);
-	return d;
-}
-
-/*
- * Write the newest records of the days before end, up to most: read width days of them, and where that is too little the days before those.
- * Returns the first day that was read ("": no bound).
- */
-static const char *
-put_newest(struct cat *c, const struct days *d, size_t end, size_t width, uint64_t most, struct follow *follow)
-{
-	size_t begin = end > width ? end - width : 0;
-	const char *from = begin == 0 ? c->from : d->v[begin], *to = end == d->n ? c->to : d->v[end - 1], *first = from;
-	struct newest l = { .max = most };
-
-	read_days(c, from, to, &l, follow);
-	if (l.n < most && begin > 0)
-		first = put_newest(c, d, begin, width * 2, most - l.n, follow);
-	put_held(c, &l);
-	return first;
 }
 
 /* ---- the order of work ---- */
@@ -331,22 +227,16 @@ run(struct cat *c)
 {
 	bool all = opts.latest == 0 && (!opts.follow || opts.date != NULL || opts.from != NULL || opts.days != 0);
 	struct follow *follow = opts.follow ? follow_new(c) : NULL;
-	const char *since = c->from;
-	struct days days = { 0 };
+	struct newest newest = { .most = (uint64_t)(opts.latest != 0 ? opts.latest : FOLLOW_SHOWS) };
 	char *path = NULL;
 
-	if (all) {
-		read_days(c, c->from, c->to, NULL, follow);
-	} else {
-		days = list_days(c);
-		since = put_newest(c, &days, days.n, 1, (uint64_t)(opts.latest != 0 ? opts.latest : FOLLOW_SHOWS), follow);
-	}
+	read_days(c, all ? NULL : &newest, follow);
 	std_flush(&c->out);
 	progress_clear();
-	if (follow != NULL && follow_run(follow, since, &path) == -1)
+	if (follow != NULL && follow_run(follow, all ? c->from : newest.first, &path) == -1)
 		give_up(path);
 	follow_free(follow);
-	free(days.v);
+	newest_free(&newest);
 }
 
 int

@@ -78,7 +78,7 @@ open_one(struct run *r, const struct tree_part *part, struct one *o)
 	o->gz_name = o->gz_path + sizeof TREE_ARCHIVE;
 	o->fd = tree_open_file(&r->tree, o->path);
 	if (o->fd == -1)
-		return !run_is_none(errno) && failed(r, o->path, NULL);
+		return !tree_is_none(errno) && failed(r, o->path, NULL);
 	return fstat(o->fd, &o->st) == 0 || failed(r, o->path, NULL);
 }
 

@@ -1,13 +1,9 @@
 /* rec-rotate - rotate, compress and expire the files of the recorder's tree; see rec-rotate(1) */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include "base/env.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
@@ -15,29 +11,26 @@
 #include "base/sig.h"
 #include "base/std.h"
 #include "base/when.h"
+#include "recorder/expire.h"
 #include "rotate.h"
-
-#define LOCK		".lock"
-#define MOST_SIZE	(INT64_C(1) << 50)
-#define MOST_DAYS	INT64_C(1000000)
 
 static struct {
 	const char *dir;
 	int64_t	 max_size, session_days, error_days, archive_days, jobs;
 	bool	 dry_run, force;
 	int	 progress;
-} opts = { .error_days = 30 };
+} opts = { .error_days = EXPIRE_ERROR_DAYS };
 
 static const struct opt table[] = {
-	OPT_NUMBER(0, "archive-days", &opts.archive_days, 1, MOST_DAYS, "remove archived files that are older (default: never)"),
+	OPT_NUMBER(0, "archive-days", &opts.archive_days, 1, EXPIRE_MOST_DAYS, "remove archived files that are older (default: never)"),
 	OPT_TREE(&opts.dir),
 	OPT_FLAG('n', "dry-run", &opts.dry_run, "change nothing, print what would be done"),
-	OPT_NUMBER(0, "error-days", &opts.error_days, 1, MOST_DAYS, "remove files of errors that are older (default 30)"),
+	OPT_NUMBER(0, "error-days", &opts.error_days, 1, EXPIRE_MOST_DAYS, "remove files of errors that are older (default 30)"),
 	OPT_FLAG('f', "force", &opts.force, "expire also what was written to within the last 24 hours"),
 	OPT_NUMBER('j', "jobs", &opts.jobs, 1, 64, "threads (default: CPUs, at most 4)"),
-	OPT_SIZE(0, "max-size", &opts.max_size, 1, MOST_SIZE, "rotate larger files (default 100M)"),
+	OPT_SIZE(0, "max-size", &opts.max_size, 1, EXPIRE_MOST_SIZE, "rotate larger files (default 100M)"),
 	OPT_PROGRESS(&opts.progress),
-	OPT_NUMBER(0, "session-days", &opts.session_days, 1, MOST_DAYS, "remove files of sessions and days that are older (default 90)"),
+	OPT_NUMBER(0, "session-days", &opts.session_days, 1, EXPIRE_MOST_DAYS, "remove files of sessions and days that are older (default 90)"),
 };
 
 static const struct tool tool = {
@@ -52,28 +45,14 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table,
 };
 
-/* A number from the environment, with a unit where it is a size. */
-static int64_t
-env_number(const char *name, bool size, int64_t max, int64_t otherwise)
-{
-	char *text = env_get((const char *const[]){ name, NULL });
-	int64_t value;
-
-	if (text == NULL)
-		return otherwise;
-	if (!opt_parse_number(text, size, &value) || value < 1 || value > max)
-		opt_misuse("%s: '%s' is not a %s", name, text, size ? "size (such as 104857600, 100M)" : "number of days, 1 or more");
-	free(text);
-	return value;
-}
-
 static void
 set_defaults(void)
 {
-	if (opts.max_size == 0)
-		opts.max_size = env_number("LLM_RECORDS_MAX_FILE_SIZE", true, MOST_SIZE, 100 << 20);
-	if (opts.session_days == 0)
-		opts.session_days = env_number("LLM_RECORDS_RETENTION_DAYS", false, MOST_DAYS, 90);
+	struct buf error = { 0 };
+
+	if (!expire_defaults(&opts.max_size, &opts.session_days, &error))
+		opt_misuse("%s", buf_str(&error));
+	buf_free(&error);
 }
 
 /* False: there is none, which is no error; nobody has written yet. */
@@ -104,20 +83,51 @@ open_archive(struct run *r)
 static bool
 lock_archive(const struct run *r)
 {
-	int fd = openat(r->archive, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, TREE_FILE_MODE);
+	int fd = expire_lock(r->archive, false);
 
-	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return true;
-	if (fd != -1 && errno == EWOULDBLOCK) {
+	if (fd == -1 && errno == EWOULDBLOCK) {
 		note("%s: another rec-rotate is at work: waiting", r->tree.path);
-		do
-			if (flock(fd, LOCK_EX) == 0)
-				return true;
-		while (errno == EINTR && sig_caught() == 0);
-		if (errno == EINTR)
-			return false;
+		fd = expire_lock(r->archive, true);
 	}
-	die(ST_FAILED, "%s/" TREE_ARCHIVE "/" LOCK ": %s", r->tree.path, strerror(errno));
+	if (fd == -1 && errno != EINTR)
+		die(ST_FAILED, "%s/" TREE_ARCHIVE "/.lock: %s", r->tree.path, strerror(errno));
+	return fd != -1;
+}
+
+/* ---- what is too old ---- */
+
+static void
+tell_expired(void *ctx, const char *path, int64_t bytes, const char *day, int64_t age)
+{
+	struct run *r = ctx;
+
+	r->expired++;
+	TELL(r, .what = "expire", .path = path, .bytes = bytes, .day = day, .age_days = age);
+}
+
+static void
+tell_failed(void *ctx, const char *path, const char *why)
+{
+	run_failed(ctx, path, why);
+}
+
+static void
+tell_kept(void *ctx, const char *path)
+{
+	(void)ctx;
+	verbose("%s: kept: written to within the last 24 hours (--force)", path);
+}
+
+static void
+expire_all(struct run *r)
+{
+	struct expire e = {
+		.tree = &r->tree, .max_size = r->max_size, .session_days = r->session_days, .error_days = r->error_days,
+		.archive_days = r->archive_days, .dry_run = r->dry_run, .force = r->force,
+		.ctx = r, .expired = tell_expired, .failed = tell_failed, .kept = tell_kept,
+	};
+
+	expire_run(&e);
 }
 
 int

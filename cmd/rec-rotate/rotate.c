@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/sig.h"
 #include "base/when.h"
+#include "recorder/expire.h"
 #include "rotate.h"
 
 #define SECOND INT64_C(1000000)		/* in microseconds */
@@ -85,7 +86,7 @@ move(const struct run *r, const char *path, const char *to)
 {
 	const char *name, *new = to + sizeof TREE_ARCHIVE;
 	struct stat st;
-	int dir = run_open_folder(r, path, &name), n, saved;
+	int dir = tree_open_parent(&r->tree, path, false, &name), n, saved;
 
 	if (dir == -1)
 		return -1;
@@ -115,7 +116,7 @@ is_large(struct run *r, const char *path, int64_t *size)
 	struct stat st;
 
 	if (fd == -1) {
-		if (!run_is_none(errno))
+		if (!tree_is_none(errno))
 			run_failed(r, path, strerror(errno));
 		return false;
 	}
@@ -134,7 +135,7 @@ lock_large(struct run *r, const char *path, int64_t *size)
 	struct stat st;
 
 	if (fd == -1) {
-		if (errno != EINTR && !run_is_none(errno))
+		if (errno != EINTR && !tree_is_none(errno))
 			run_failed(r, path, strerror(errno));
 		return -1;
 	}
@@ -168,7 +169,7 @@ static void
 would_rotate(const struct run *r, const char *path, const char *day, struct buf *to, int64_t size)
 {
 	char *part = strdup(buf_str(to));
-	int64_t age = run_age(day);
+	int64_t age = expire_age(day);
 
 	TELL(r, .what = "rotate", .path = path, .to = part, .bytes = size);
 	buf_adds(to, ".gz");

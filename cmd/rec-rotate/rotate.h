@@ -35,10 +35,6 @@ struct action {
 void	run_tell(const struct run *r, struct action a);
 /* Say why a file of the tree could not be dealt with; the run goes on. */
 void	run_failed(struct run *r, const char *path, const char *why);
-/* What the name of a file of the tree means is no file for us: it has gone meanwhile, is a symbolic link or a device. */
-bool	run_is_none(int error);
-/* Open the folder that holds path; *name is then the name in it.  Returns the fd, or -1 with errno. */
-int	run_open_folder(const struct run *r, const char *path, const char **name);
 /* Append all parts in the archive, both forms of those that have them, sorted; a missing archive is empty. */
 void	run_list_archive(struct run *r, struct tree_parts *out);
 
@@ -47,11 +43,6 @@ void	rotate_all(struct run *r);
 /* compress.c: remove a file that a kill left half made; compress what stands in the archive as it is. */
 void	discard_leftover(struct run *r);
 void	compress_all(struct run *r);
-/* expire.c: remove what is too old, and empty session folders. */
-void	expire_all(struct run *r);
-/* How many days ago that day is. */
-int64_t	run_age(const char *day);
-
 /*
  * pack.c: compress from (size bytes) into to, an empty file, then sync it, read it back and compare, with jobs threads.
  * step is called with bytes that were done, by one thread at a time; each byte comes twice.  Returns 0, or -1 with errno

@@ -1,4 +1,5 @@
 /* Who may ask what, where a request goes, and the envelope of the answers (the API of LLM Trace). */
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/mem.h"
 #include "crypt/key.h"
 #include "json/str.h"
+#include "net/query.h"
 #include "trace-serve/serve.h"
 
 #define JSON_TYPE "application/json; charset=utf-8"
@@ -52,6 +54,20 @@ answer_data(struct call *c, struct buf *data)
 	answer(c, 200, &b);
 }
 
+void
+answer_both(struct call *c, const char *message, struct buf *data)
+{
+	struct buf b = { 0 };
+
+	buf_adds(&b, "{\"success\":true,\"message\":");
+	json_encode(message, strlen(message), &b);
+	buf_adds(&b, ",\"data\":");
+	buf_add(&b, data->p, data->len);
+	buf_addc(&b, '}');
+	buf_free(data);
+	answer(c, 200, &b);
+}
+
 static void
 put_failure(struct buf *b, const char *message)
 {
@@ -74,8 +90,22 @@ answer_fail(struct call *c, unsigned status, const char *fmt, ...)
 	answer(c, status, &b);
 }
 
-static int64_t
-number_of(struct call *c, const char *name, int64_t usual, int64_t most)
+void
+answer_fail_data(struct call *c, unsigned status, const char *message, struct buf *data)
+{
+	struct buf b = { 0 };
+
+	put_failure(&b, message);
+	b.len--;
+	buf_adds(&b, ",\"data\":");
+	buf_add(&b, data->p, data->len);
+	buf_addc(&b, '}');
+	buf_free(data);
+	answer(c, status, &b);
+}
+
+int64_t
+call_number(struct call *c, const char *name, int64_t usual, int64_t most)
 {
 	struct buf v = { 0 };
 	char *end;
@@ -93,27 +123,28 @@ number_of(struct call *c, const char *name, int64_t usual, int64_t most)
 void
 call_page(struct call *c, int64_t usual, int64_t *page, int64_t *size)
 {
-	*page = number_of(c, "page", 1, INT32_MAX);
-	*size = number_of(c, "size", usual, MOST_SIZE);
+	*page = call_number(c, "page", 1, INT32_MAX);
+	*size = call_number(c, "size", usual, MOST_SIZE);
 }
 
 /* ---- who may ask ---- */
 
-/* Is it HOST, or HOST:PORT, of this machine alone? */
+/* "HOST" or "HOST:PORT": is that this machine alone?  127.x.y.z only as an address, never as the beginning of a name. */
 static bool
-is_loopback(const char *host, size_t len)
+is_loopback(const char *host)
 {
-	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+	const char *end = *host == '[' ? strchr(host, ']') : NULL, *port = strchr(end != NULL ? end : host, ':');
+	size_t len = port != NULL ? (size_t)(port - host) : strlen(host);
+	char name[16];
+	struct in_addr a;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		size_t n = strlen(names[i]);
-
-		if (len < n || strncasecmp(host, names[i], n) != 0)
-			continue;
-		if (len == n || (host[n] == ':' && strspn(host + n + 1, "0123456789") == len - n - 1))
-			return true;
-	}
-	return false;
+	if (port != NULL && strspn(port + 1, "0123456789") != strlen(port + 1))
+		return false;
+	if (len >= sizeof name)
+		return false;
+	memcpy(name, host, len);
+	name[len] = '\0';
+	return strcasecmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 || (inet_pton(AF_INET, name, &a) == 1 && *(unsigned char *)&a == 127);
 }
 
 static bool
@@ -121,7 +152,7 @@ is_loopback_origin(const char *origin)
 {
 	const char *host = strstr(origin, "://");
 
-	return host != NULL && is_loopback(host + 3, strlen(host + 3));
+	return host != NULL && is_loopback(host + 3);
 }
 
 /* Pages of this machine may read the answers; the original said "*", which let any page of the web read the traces. */
@@ -148,25 +179,52 @@ same(const char *a, const char *b)
 	return differ == 0;
 }
 
+/* Is it one for another server?  The answer is that server's, without a header of ours. */
+static bool
+is_proxied(const struct app *app, const struct request *rq)
+{
+	return app->upstream != NULL && strncmp(request_path(rq), "/v1/", 4) == 0;
+}
+
+/* Must a client know the token for this? */
+static bool
+needs_token(const struct app *app, const struct request *rq)
+{
+	if (app->token == NULL)
+		return false;
+	if (is_proxied(app, rq))
+		return !app->loopback;
+	return strcmp(request_method(rq), "OPTIONS") != 0 && strncmp(request_path(rq), "/api/", 5) == 0;
+}
+
+/* In calls for another server, Authorization is for that one. */
+static bool
+has_token(const struct app *app, const struct request *rq)
+{
+	const char *given = request_header(rq, is_proxied(app, rq) ? "X-Trace-Token" : "Authorization");
+
+	if (given != NULL && !is_proxied(app, rq))
+		given = strncasecmp(given, "Bearer ", 7) == 0 ? given + 7 : NULL;
+	return given != NULL && same(given, app->token);
+}
+
 /* Why a request is refused, or NULL. */
 static const char *
 objection(const struct app *app, struct request *rq, unsigned *status)
 {
 	const char *host = request_header(rq, "Host"), *origin = request_header(rq, "Origin");
-	const char *authorization = request_header(rq, "Authorization");
 
 	*status = 403;
 	/* A name of the web that was bound to this machine's address (DNS rebinding). */
-	if (app->loopback && (host == NULL || !is_loopback(host, strlen(host))))
+	if (app->loopback && (host == NULL || !is_loopback(host)))
 		return "Host: only this machine is served; ask for localhost or 127.0.0.1";
 	/* A page of the web that sends requests here. */
 	if (origin != NULL && !is_loopback_origin(origin) &&
 	    (host == NULL || strstr(origin, "://") == NULL || strcasecmp(strstr(origin, "://") + 3, host) != 0))
 		return "Origin: pages of other servers may not ask";
 	*status = 401;
-	if (app->token != NULL && strcmp(request_method(rq), "OPTIONS") != 0 && strncmp(request_path(rq), "/api/", 5) == 0 &&
-	    (authorization == NULL || strncasecmp(authorization, "Bearer ", 7) != 0 || !same(authorization + 7, app->token)))
-		return "Authorization: the token is missing or wrong";
+	if (needs_token(app, rq) && !has_token(app, rq))
+		return is_proxied(app, rq) ? "X-Trace-Token: the token is missing or wrong" : "Authorization: the token is missing or wrong";
 	return NULL;
 }
 
@@ -178,8 +236,13 @@ app_admit(void *arg, struct request *rq)
 	unsigned status;
 	const char *why = objection(app, rq, &status);
 
+	if (why == NULL && is_proxied(app, rq)) {
+		request_raw(rq);
+		return true;
+	}
 	(void)request_set(rq, "X-Content-Type-Options", "nosniff");
-	(void)request_set(rq, "Cache-Control", "no-store");
+	if (strncmp(request_path(rq), "/api/", 5) == 0)	/* the page sets its own */
+		(void)request_set(rq, "Cache-Control", "no-store");
 	if (why == NULL) {
 		allow_origin(rq);
 		return true;
@@ -203,9 +266,9 @@ static const struct route {
 	{ "GET", "/api/health", health_get, READERS },
 	{ "GET", "/api/sessions", sessions_get, READERS },
 	{ "GET", "/api/sessions/:id", session_get, READERS },
-	{ "DELETE", "/api/sessions/:id", session_delete, READERS },
+	{ "DELETE", "/api/sessions/:id", session_delete, CALLERS },	/* nor is a large one deleted at once */
 	{ "GET", "/api/sessions/:id/records", session_records_get, READERS },
-	{ "GET", "/api/records", records_get, READERS },
+	{ "GET", "/api/records", records_get, CALLERS },	/* a search may take long */
 	{ "GET", "/api/records/:id", record_get, READERS },
 	{ "DELETE", "/api/records/:id", record_delete, READERS },
 	{ "POST", "/api/records/:id/replay", record_replay, CALLERS },
@@ -217,30 +280,11 @@ static const struct route {
 	{ "GET", "/api/replay-sessions/:id/records", replay_session_records_get, READERS },
 	{ "POST", "/api/replay-debug", replay_debug_post, CALLERS },
 	{ "GET", "/api/llm-file-records/health", recorder_health_get, READERS },
-	{ "GET", "/api/llm-file-records/session/:id", recorder_session_get, READERS },
-	{ "GET", "/api/llm-file-records/latest", recorder_latest_get, READERS },
-	{ "GET", "/api/llm-file-records/statistics", recorder_statistics_get, READERS },
-	{ "DELETE", "/api/llm-file-records/cleanup", recorder_cleanup, READERS },
+	{ "GET", "/api/llm-file-records/session/:id", recorder_session_get, CALLERS },
+	{ "GET", "/api/llm-file-records/latest", recorder_latest_get, CALLERS },
+	{ "GET", "/api/llm-file-records/statistics", recorder_statistics_get, CALLERS },
+	{ "DELETE", "/api/llm-file-records/cleanup", recorder_cleanup, CALLERS },
 };
-
-static int
-hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static void
-decode_segment(const char *p, size_t len, struct buf *out)
-{
-	buf_clear(out);
-	for (size_t i = 0; i < len; i++)
-		if (p[i] == '%' && i + 2 < len && hex(p[i + 1]) >= 0 && hex(p[i + 2]) >= 0) {
-			buf_addc(out, (char)(hex(p[i + 1]) << 4 | hex(p[i + 2])));
-			i += 2;
-		} else {
-			buf_addc(out, p[i]);
-		}
-}
 
 /* Is the path one of the pattern's? */
 static bool
@@ -252,7 +296,8 @@ matches(const char *pattern, const char *path, struct buf *id)
 
 			if (len == 0)
 				return false;
-			decode_segment(path, len, id);
+			buf_clear(id);
+			query_decode(path, len, false, id);
 			path += len;
 			pattern += strcspn(pattern, "/");
 		} else if (*pattern++ != *path++) {
@@ -301,7 +346,7 @@ app_handle(void *arg, struct request *rq)
 
 	c->app = app;
 	c->rq = rq;
-	if (app->upstream != NULL && strncmp(request_path(rq), "/v1/", 4) == 0)
+	if (is_proxied(app, rq))
 		return dispatch(c, app->callers, proxy_call);
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";

@@ -5,6 +5,7 @@
  * database and others, much longer, for other servers.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "base/opt.h"
 #include "base/sig.h"
 #include "base/std.h"
+#include "base/when.h"
 #include "crypt/key.h"
 #include "trace-serve/serve.h"
 
@@ -28,9 +30,9 @@
 
 static struct {
 	const char *listen, *db, *records, *providers, *proxy, *token_file;
-	int64_t	 max_body;
+	int64_t	 max_body, replay_timeout;
 	bool	 tee;
-} opts = { .db = "traces.db", .max_body = INT64_C(64) << 20 };
+} opts = { .db = "traces.db", .max_body = INT64_C(64) << 20, .replay_timeout = 120000 };
 
 static const struct opt table[] = {
 	OPT_NAME('d', "db", "FILE", &opts.db, "the database (default traces.db)"),
@@ -39,6 +41,7 @@ static const struct opt table[] = {
 	OPT_NAME(0, "providers", "FILE", &opts.providers, "servers for replays (default: $OPENAI_BASE_URL with $OPENAI_API_KEY)"),
 	OPT_NAME(0, "proxy", "URL", &opts.proxy, "record the calls to /v1/ and pass them on to this OpenAI-compatible API"),
 	OPT_NAME(0, "records", "DIR", &opts.records, "serve a recorder's tree, too, below /api/llm-file-records"),
+	OPT_DURATION(0, "replay-timeout", &opts.replay_timeout, "a replay takes at most so long (default 2m)"),
 	OPT_FLAG(0, "tee", &opts.tee, "write every record on to standard output"),
 	OPT_NAME(0, "token-file", "FILE", &opts.token_file, "ask clients for the token in FILE; needed beyond this machine"),
 };
@@ -102,14 +105,19 @@ configure(struct app *app, const char *listen, const char *token)
 	app->records = opts.records;
 	app->upstream = opts.proxy;
 	app->tee = opts.tee;
+	app->replay_ms = opts.replay_timeout;
 	app->token = token;
 	app->loopback = is_loopback_address(listen);
 	if (!app->loopback && app->token == NULL)
 		die(ST_USAGE, "%s can be reached by others: ask them for a token with --token-file", listen);
 	if ((app->providers = providers_read(opts.providers, &error)) == NULL)
 		die(ST_USAGE, "%s", buf_str(&error));
+	if (app->upstream != NULL && !proxy_start(app, &error))
+		die(ST_USAGE, "--proxy: %s", buf_str(&error));
 	if ((app->store = trace_store_open(opts.db, &error)) == NULL)
 		die(ST_FAILED, "%s: %s", opts.db, buf_str(&error));
+	if (opts.tee)
+		tee_start(app);
 	app->readers = pool_new(READERS, WAITING);
 	app->callers = pool_new(CALLERS, WAITING);
 }
@@ -122,11 +130,15 @@ main(int argc, char *argv[])
 	struct server_opts server = {
 		.max_bodies = MOST_BODIES, .client_ms = CLIENT_MS, .threads = 2, .admit = app_admit, .handle = app_handle, .arg = &app,
 	};
+	struct store_counts counts;
+	int64_t begun = when_mono();
 	char *listen, *token;
+	int st;
 
 	(void)opt_parse(&tool, argc, argv);
 	sig_catch();
 	sig_ignore_pipe();
+	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like a full disk */
 	listen = listen_address();
 	token = read_token();
 	configure(&app, listen, token);
@@ -134,16 +146,23 @@ main(int argc, char *argv[])
 	server.max_body = (size_t)opts.max_body;
 	if ((app.server = server_start(&server, &error)) == NULL)
 		die(ST_FAILED, "%s", buf_str(&error));
+	if (proxy_is_self(&app))
+		die(ST_USAGE, "--proxy: %s: this is where trace-serve itself listens", app.upstream);
 	note("listening on %s", server_url(app.server));
 
 	while (io_wait(sig_fd(), -1) > 0 && sig_caught() == 0)
 		;
+	tee_drain(&app);
 	server_stop(app.server, END_MS);
 	pool_free(app.callers);
 	pool_free(app.readers);
-	trace_store_close(app.store);
+	counts = trace_store_close(app.store);
+	st = tee_stop(&app);
+	proxy_stop(&app);
 	providers_free(app.providers);
 	wipe_text(token);
 	free(listen);
-	return sig_exit(std_close(ST_OK));
+	verbose("stored=%lld failed=%lld seconds=%.1f", (long long)counts.stored, (long long)counts.failed,
+	    (double)(when_mono() - begun) / 1000);
+	return sig_exit(std_close(st));
 }

@@ -20,6 +20,9 @@ struct app {
 	struct pool *readers;		/* what asks the database or reads files */
 	struct pool *callers;		/* what waits for other servers */
 	struct providers *providers;
+	struct proxy *proxy;		/* of --proxy; NULL: none */
+	int64_t	 replay_ms;		/* a replay takes at most so long */
+	struct tee *copy;		/* of --tee; NULL: none */
 };
 
 /* http.c: who may ask what, and where it goes */
@@ -38,10 +41,41 @@ struct call {
 void	answer_ok(struct call *c, const char *message);
 void	answer_data(struct call *c, struct buf *data);
 void	answer_fail(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* A failure that left something behind (a replay that failed is a record, too). */
+void	answer_fail_data(struct call *c, unsigned status, const char *message, struct buf *data);
+/* Both: {"success":true,"message":...,"data":...} */
+void	answer_both(struct call *c, const char *message, struct buf *data);
 /* For an answer of another kind, which is given through c->rq before. */
 void	call_free(struct call *c);
+/* A number of the query from 1 to most; usual where it is none. */
+int64_t	call_number(struct call *c, const char *name, int64_t usual, int64_t most);
 /* "page" and "size" of the query: from 1; size up to 1000, usual where it is none of these. */
 void	call_page(struct call *c, int64_t usual, int64_t *page, int64_t *size);
+
+/*
+ * body.c: the body as one JSON object; scan has its members.  It may stand on several lines, so that what was scanned may be a copy with
+ * blanks for them; body_bytes gives a value of it as it came.  False: it is none, which was answered.
+ */
+struct body {
+	struct scan scan;
+	struct buf line;	/* the copy; empty: there is none */
+	struct buf *came;	/* borrowed */
+};
+bool	call_body(struct call *c, struct body *b);
+struct span body_bytes(const struct body *b, struct span v);
+/* A member; none where it is missing or null.  The text of a string: false, it is something else. */
+struct span body_member(const struct body *b, const char *name);
+bool	body_text(const struct body *b, const char *name, struct buf *text);
+bool	body_number(const struct body *b, const char *name, int64_t *n);
+void	body_free(struct body *b);
+
+/*
+ * tee.c: writes every trace that was stored to standard output, in its own thread.  tee_drain: keep nobody waiting any more, the end is
+ * near; tee_stop writes what is left.  Returns the exit status.
+ */
+void	tee_start(struct app *app);
+void	tee_drain(struct app *app);
+int	tee_stop(struct app *app);
 
 /* The handlers run on a thread of the pool that their route names, and may wait. */
 /* trace.c: receives */
@@ -72,7 +106,13 @@ void	recorder_statistics_get(struct call *c);
 void	recorder_cleanup(struct call *c);
 /* page.c: what the browser shows; false: there is no such file */
 bool	page_answer(struct app *app, struct request *rq);
-/* proxy.c */
+/*
+ * proxy.c: passes calls on to upstream.  proxy_start: false, with a message appended to error, where that is no base URL; before there
+ * are threads.  proxy_is_self: would it call this server, which listens already?
+ */
+bool	proxy_start(struct app *app, struct buf *error);
+bool	proxy_is_self(const struct app *app);
+void	proxy_stop(struct app *app);
 void	proxy_call(struct call *c);
 
 #endif

@@ -62,7 +62,8 @@ progress_show(uint64_t records, uint64_t done, uint64_t total)
 void
 progress_clear(void)
 {
-	if (line.shown)
-		put("\r\033[K", 4);
+	if (!line.shown)
+		return;		/* also of messages of several threads */
+	put("\r\033[K", 4);
 	line.shown = false;
 }

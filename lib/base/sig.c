@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+static atomic_int caught;	/* asked from any thread */
 static int wake[2] = { -1, -1 };	/* a pipe: a signal may meet another thread than the one that waits */
 
 static void

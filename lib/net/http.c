@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,19 +48,23 @@ struct try {
 	bool	 began;		/* the first byte of a body was seen */
 	bool	 to_sink, gzip, gzip_ended;
 	enum http_sink said;	/* what ended the transfer, if not HTTP_MORE */
-	bool	 too_large, bad_encoding, stalled;
+	bool	 too_large, bad_encoding, stalled, too_long;
 };
+
+static void
+initialise(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 struct http *
 http_new(const struct http_policy *policy)
 {
 	static const char *const ca_names[] = { "LLMUTILS_CA_FILE", NULL };
-	static bool initialised;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *h = mem_zero(1, sizeof *h);
 
-	if (!initialised)
-		curl_global_init(CURL_GLOBAL_DEFAULT);
-	initialised = true;
+	pthread_once(&once, initialise);
 	h->policy = *policy;
 	if (h->policy.timeout_ms <= 0)
 		h->policy.timeout_ms = NO_TIMEOUT_MS;
@@ -413,7 +418,7 @@ static CURLcode
 run(struct try *t)
 {
 	struct http *h = t->h;
-	int64_t alive = when_mono();
+	int64_t start = when_mono(), alive = start, now, left_ms;
 	curl_off_t seen = 0;
 
 	for (;;) {
@@ -435,11 +440,17 @@ run(struct try *t)
 			seen = n;
 			alive = when_mono();
 		}
-		if (when_mono() - alive >= h->policy.timeout_ms) {
+		now = when_mono();
+		if (t->rq->total_ms > 0 && now - start >= t->rq->total_ms)
+			t->too_long = true;
+		else if (now - alive >= h->policy.timeout_ms)
 			t->stalled = true;
+		if (t->too_long || t->stalled)
 			return CURLE_OPERATION_TIMEDOUT;
-		}
-		wait_traffic(h, h->policy.timeout_ms - (when_mono() - alive) + 1);
+		left_ms = h->policy.timeout_ms - (now - alive) + 1;
+		if (t->rq->total_ms > 0 && start + t->rq->total_ms - now < left_ms)
+			left_ms = start + t->rq->total_ms - now + 1;
+		wait_traffic(h, left_ms);
 	}
 }
 
@@ -510,6 +521,7 @@ try_reset(struct try *t)
 	free(t->plain);
 	*t = (struct try){ .h = t->h, .rq = t->rq, .r = t->r };
 	t->r->status = 0;
+	t->r->timed_out = false;
 	t->r->error[0] = '\0';
 	buf_clear(&t->r->body);
 	buf_clear(&t->r->headers);
@@ -582,7 +594,10 @@ network_failure(struct try *t, CURLcode code)
 {
 	long sent = 0;
 
-	if (t->stalled)
+	t->r->timed_out = t->stalled || t->too_long;
+	if (t->too_long)
+		snprintf(t->r->error, sizeof t->r->error, "it took longer than %.3g s", (double)t->rq->total_ms / 1e3);
+	else if (t->stalled)
 		snprintf(t->r->error, sizeof t->r->error, "nothing came for %.3g s", (double)t->h->policy.timeout_ms / 1e3);
 	else if (t->r->error[0] == '\0')
 		set_error(t->r, curl_easy_strerror(code));

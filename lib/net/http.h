@@ -66,6 +66,7 @@ struct http_response {
 	struct buf body;	/* owned; with a sink only that of an error, cut at 64 KiB */
 	struct buf headers;	/* owned; see http_header */
 	char	 error[256];	/* what was wrong beside the status, "" if nothing; holds no secret */
+	bool	 timed_out;	/* the last try took too long, or nothing came any more */
 	bool	 unknown;	/* without HTTP_OK: one of the tries may have been carried out */
 	int	 tries;
 	int64_t	 ms, bytes;	/* of the last try; bytes on the wire */
@@ -83,6 +84,7 @@ struct http_request {
 	bool	 hide_url;	/* the address is a credential itself: messages show only what */
 	bool	 direct;	/* never through a proxy */
 	bool	 count_tries;	/* unknown must be right even for a repeatable one: costs a new connection */
+	int64_t	 total_ms;	/* a try takes at most so long; 0: as long as something comes */
 	size_t	 max_body;	/* bytes of a buffered answer; 0: 64 MiB */
 
 	/* Called before each try; last is NULL before the first.  May change the request for this try. */

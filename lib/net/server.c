@@ -15,28 +15,33 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/mem.h"
 #include "base/when.h"
+#include "net/coding.h"
+#include "net/query.h"
 
 #define HEAD_MEMORY	((size_t)32 << 10)	/* of a connection: the head of a request has to fit */
 #define MOST_CLIENTS	20000
-#define SPARE_FILES	128			/* for everything but connections */
+#define SPARE_FILES	512			/* for everything but connections: handlers have sockets and files of their own */
 #define BACKLOG		1024
 #define STREAM_AHEAD	((size_t)1 << 20)	/* bytes of a stream that wait for the client */
 #define STREAM_BLOCK	((size_t)32 << 10)
 #define STREAM_IDLE_MS	60000			/* in which a client has to take something of it */
 #define DRAIN		((size_t)8 << 20)	/* bytes of a body that nobody wants, to be read before the answer */
 #define REAP_MS		250
+#define SEND_RATE	65536			/* bytes a second that a client has to take of an answer */
 
 /* ---- connections ---- */
 
-/* A connection waits in the queue of its server while no request of it is being handled, the longest waiting first. */
+/*
+ * A connection is in one of two rings of its server while all waits for the client: among those that owe us (more of) a request, the
+ * longest waiting first, or among those that owe us to take an answer.  While a handler has its request it is in none.
+ */
 struct client {
 	struct client *next, *prev;
 	int	 fd;
-	int64_t	 since;
+	int64_t	 until;		/* when our patience ends */
 	bool	 queued;
 };
 
@@ -48,10 +53,11 @@ struct server {
 	atomic_size_t bodies;		/* bytes */
 	pthread_mutex_t lock;		/* of the queue and the counters */
 	pthread_cond_t idle;		/* no request is open */
-	struct client queue;		/* a ring */
+	struct client queue, sending;	/* rings */
 	size_t	 clients, most_clients;
 	size_t	 open, busy;		/* requests that have begun; of these, that a handler has */
 	atomic_bool stopping;
+	bool	 reaped;
 	pthread_t reaper;
 	pthread_cond_t wake;		/* of the reaper */
 };
@@ -76,15 +82,18 @@ struct request {
 	size_t	 taken;			/* bytes of the body that have come */
 	unsigned refused;		/* status, once the body has been read */
 	bool	 busy;			/* a handler has it */
+	bool	 raw;			/* the body stays as it came */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;		/* the stream was read, or is over */
 	enum phase phase;
 	unsigned status;
+	size_t	 size;			/* of the answer, unless it streams */
 	struct MHD_Response *response;
 	struct request_header_line { char *name, *value; } *set;	/* owned, of the answer */
 	size_t	 n_set, set_cap;
 	/* A stream. */
-	bool	 streams, ended, cut, gone, waits;	/* waits: suspended until there is more */
+	bool	 streams, ended, cut, waits;	/* waits: suspended until there is more */
+	atomic_bool gone;
 	struct buf ahead;
 	size_t	 ahead_at;
 	int	 users;			/* MHD, and who writes the stream */
@@ -100,16 +109,16 @@ unqueue(struct client *c)
 	c->queued = false;
 }
 
+/* Move it to the end of a ring. */
 static void
-enqueue(struct server *s, struct client *c)
+enqueue(struct client *ring, struct client *c, int64_t ms)
 {
-	if (c->queued)
-		return;
-	c->since = when_mono();
-	c->next = &s->queue;
-	c->prev = s->queue.prev;
+	unqueue(c);
+	c->until = when_mono() + ms;
+	c->next = ring;
+	c->prev = ring->prev;
 	c->prev->next = c;
-	s->queue.prev = c;
+	ring->prev = c;
 	c->queued = true;
 }
 
@@ -124,7 +133,7 @@ on_connection(void *arg, struct MHD_Connection *conn, void **context, enum MHD_C
 		c->fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		pthread_mutex_lock(&s->lock);
 		s->clients++;
-		enqueue(s, c);
+		enqueue(&s->queue, c, s->opts.client_ms);
 		pthread_mutex_unlock(&s->lock);
 		*context = c;
 	} else if (c != NULL) {
@@ -137,33 +146,65 @@ on_connection(void *arg, struct MHD_Connection *conn, void **context, enum MHD_C
 	}
 }
 
+static void
+cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t a;
+
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);	/* whatever happens to the date */
+	pthread_cond_init(c, &a);
+	pthread_condattr_destroy(&a);
+}
+
+static struct timespec
+in_ms(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
 /*
- * Ends connections that take too long to send a request, and the longest idle ones where there are too many.  Shutting a socket
- * down wakes its thread, which closes it; it is not closed while it is in the queue.
+ * Shutting a socket down wakes its thread, which closes it; it is not closed while it is in a ring.  most are ended whatever the time,
+ * of an ordered ring the first ones that are over it besides.
  */
+static void
+end_some(struct client *ring, size_t most, bool ordered)
+{
+	int64_t now = when_mono();
+
+	for (struct client *c = ring->next, *next; c != ring; c = next) {
+		next = c->next;
+		if (most == 0 && now < c->until) {
+			if (ordered)
+				break;
+			continue;
+		}
+		(void)shutdown(c->fd, SHUT_RDWR);
+		unqueue(c);
+		most -= most > 0;
+	}
+}
+
+/* Ends connections whose clients take too long, and the longest idle ones where there are too many. */
 static void *
 reap(void *arg)
 {
 	struct server *s = arg;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->stopping) {
-		struct timespec until;
-		int64_t now = when_mono();
-		size_t over = s->clients > s->most_clients * 9 / 10 ? s->clients - s->most_clients * 9 / 10 : 0;
+	while (!s->reaped) {
+		struct timespec until = in_ms(REAP_MS);
+		size_t room = s->most_clients * 9 / 10;
 
-		for (struct client *c = s->queue.next, *next; c != &s->queue; c = next) {
-			next = c->next;
-			if (over == 0 && now - c->since < s->opts.client_ms)
-				break;
-			(void)shutdown(c->fd, SHUT_RDWR);
-			unqueue(c);
-			over -= over > 0;
-		}
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += REAP_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
+		end_some(&s->queue, s->clients > room ? s->clients - room : 0, true);
+		end_some(&s->sending, 0, false);
 		pthread_cond_timedwait(&s->wake, &s->lock, &until);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -189,7 +230,7 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *conn)
 		rq->query = mem_dup(q + 1, strlen(q + 1));
 	rq->users = 1;
 	pthread_mutex_init(&rq->lock, NULL);
-	pthread_cond_init(&rq->moved, NULL);
+	cond_init(&rq->moved);
 	pthread_mutex_lock(&s->lock);
 	s->open++;
 	pthread_mutex_unlock(&s->lock);
@@ -242,53 +283,62 @@ request_release(struct request *rq)
 
 /* ---- bodies ---- */
 
-/* Inflate the body in place.  Returns 0, or the status of what is wrong with it. */
-static unsigned
-inflate_body(struct request *rq)
+/* The bytes that the body may have. */
+static size_t
+room_for(const struct request *rq)
 {
-	struct buf out = { .max = rq->server->opts.max_body };
-	z_stream z = { .next_in = (unsigned char *)rq->body.p, .avail_in = (unsigned)rq->body.len };
-	int st = inflateInit2(&z, 16 + MAX_WBITS);
+	const struct server_opts *o = &rq->server->opts;
+	size_t others = atomic_load(&rq->server->bodies) - rq->counted, room = others < o->max_bodies ? o->max_bodies - others : 0;
 
-	while (st == Z_OK) {
-		char *to = buf_reserve(&out, (size_t)64 << 10);
-		size_t room = (size_t)64 << 10;
+	return room < o->max_body ? room : o->max_body;
+}
 
-		if (to == NULL) {
-			(void)inflateEnd(&z);
-			buf_free(&out);
-			return MHD_HTTP_CONTENT_TOO_LARGE;
-		}
-		z.next_out = (unsigned char *)to;
-		z.avail_out = (unsigned)room;
-		st = inflate(&z, Z_NO_FLUSH);
-		out.len += room - z.avail_out;
-		if (st == Z_OK && z.avail_in == 0 && z.avail_out != 0)
-			st = Z_BUF_ERROR;
-	}
-	(void)inflateEnd(&z);
+/* Decode the body.  Returns 0, or the status of what is wrong with it. */
+static unsigned
+decode_body(struct request *rq, const char *coding)
+{
+	struct buf out = { 0 };
+	size_t room = room_for(rq);
+	const char *wrong;
+
+	if (strcasecmp(coding, "gzip") != 0 && strcasecmp(coding, "x-gzip") != 0 && strcasecmp(coding, "deflate") != 0)
+		return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
+	wrong = coding_decode(coding, rq->body.p, rq->body.len, room, &out);
 	buf_free(&rq->body);
 	rq->body = out;
-	rq->body.max = 0;
 	count_body(rq, rq->body.len);
-	return st == Z_STREAM_END ? 0 : MHD_HTTP_BAD_REQUEST;
+	if (wrong == NULL)
+		return 0;
+	if (rq->body.len < room)
+		return MHD_HTTP_BAD_REQUEST;
+	return room < rq->server->opts.max_body ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_CONTENT_TOO_LARGE;
 }
 
 static bool
 too_much(struct request *rq, size_t more)
 {
-	const struct server_opts *o = &rq->server->opts;
+	size_t len = rq->body.len, most = rq->server->opts.max_body;
 
-	if (rq->body.len + more > o->max_body) {
-		rq->refused = MHD_HTTP_CONTENT_TOO_LARGE;
-	} else if (atomic_load(&rq->server->bodies) - rq->counted + rq->body.len + more > o->max_bodies) {
-		rq->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
-	} else {
+	if (len <= room_for(rq) && more <= room_for(rq) - len)
 		return false;
-	}
+	rq->refused = len > most || more > most - len ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE;
 	buf_free(&rq->body);
 	count_body(rq, 0);
 	return true;
+}
+
+/* The client has so long to send the next MiB. */
+static void
+expect_more(struct request *rq)
+{
+	struct server *s = rq->server;
+
+	rq->begun = when_mono();
+	if (rq->client == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	enqueue(&s->queue, rq->client, s->opts.client_ms);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* False: end the connection. */
@@ -301,7 +351,7 @@ take_body(struct request *rq, const char *p, size_t len)
 	if (when_mono() - rq->begun > rq->server->opts.client_ms)
 		return false;
 	if (rq->taken >> 20 != before)
-		rq->begun = when_mono();
+		expect_more(rq);
 	if (rq->refused != 0)
 		return rq->taken < rq->server->opts.max_body + DRAIN;
 	if (too_much(rq, len))
@@ -318,10 +368,23 @@ announces_too_much(struct request *rq)
 	const char *v = request_header(rq, "Content-Length");
 	unsigned long long n = v == NULL ? 0 : strtoull(v, NULL, 10);
 
-	return n > 0 && too_much(rq, (size_t)(n < SIZE_MAX / 2 ? n : SIZE_MAX / 2));
+	return n > 0 && too_much(rq, n < SIZE_MAX ? (size_t)n : SIZE_MAX);
 }
 
 /* ---- answers ---- */
+
+/* The client has so long to take what is left of its answer. */
+static void
+expect_taken(struct request *rq, size_t len)
+{
+	struct server *s = rq->server;
+
+	if (rq->client == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	enqueue(&s->sending, rq->client, s->opts.client_ms + (int64_t)(len / SEND_RATE) * 1000);
+	pthread_mutex_unlock(&s->lock);
+}
 
 static enum MHD_Result
 queue_answer(struct request *rq)
@@ -329,21 +392,18 @@ queue_answer(struct request *rq)
 	enum MHD_Result ok;
 
 	rq->phase = SENT;
+	if (!rq->streams)
+		expect_taken(rq, rq->size);
 	ok = MHD_queue_response(rq->conn, rq->status, rq->response);
 	MHD_destroy_response(rq->response);
 	rq->response = NULL;
 	return ok;
 }
 
-/* The handler is done with it. */
+/* A handler is done.  The server may end as soon as all are, so its connection does not sleep any more; and its request may be gone. */
 static void
-settle(struct request *rq)
+settle(struct server *s)
 {
-	struct server *s = rq->server;
-
-	if (!rq->busy)
-		return;
-	rq->busy = false;
 	pthread_mutex_lock(&s->lock);
 	if (--s->busy == 0)
 		pthread_cond_broadcast(&s->idle);
@@ -382,17 +442,24 @@ static void
 answer(struct request *rq, unsigned status, const char *type, void *p, size_t len, enum MHD_ResponseMemoryMode mode)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(len, p, mode);
+	struct server *s = rq->server;
+	bool busy = rq->busy;
 
 	if (type != NULL)
 		(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	settle(rq);
+	rq->busy = false;
+	rq->size = len;
 	hand_over(rq, status, r);
+	if (busy)
+		settle(s);
 }
 
 void
 request_answer(struct request *rq, unsigned status, const char *type, struct buf *body)
 {
 	if (body == NULL || body->len == 0) {
+		if (body != NULL)
+			buf_free(body);
 		answer(rq, status, type, NULL, 0, MHD_RESPMEM_PERSISTENT);
 		return;
 	}
@@ -467,11 +534,9 @@ wake_stream(struct request *rq)
 bool
 request_write(struct request *rq, const void *p, size_t len)
 {
-	struct timespec until;
+	struct timespec until = in_ms(STREAM_IDLE_MS);
 	bool ok;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STREAM_IDLE_MS / 1000;
 	pthread_mutex_lock(&rq->lock);
 	while (!rq->gone && rq->ahead.len - rq->ahead_at > STREAM_AHEAD)
 		if (pthread_cond_timedwait(&rq->moved, &rq->lock, &until) == ETIMEDOUT)
@@ -488,13 +553,16 @@ request_write(struct request *rq, const void *p, size_t len)
 void
 request_end(struct request *rq, bool cut)
 {
+	struct server *s = rq->server;
+
 	pthread_mutex_lock(&rq->lock);
 	rq->ended = true;
 	rq->cut = cut;
+	expect_taken(rq, rq->ahead.len - rq->ahead_at);
 	wake_stream(rq);
 	pthread_mutex_unlock(&rq->lock);
-	settle(rq);
 	request_release(rq);
+	settle(s);
 }
 
 /* ---- from the head to the answer ---- */
@@ -505,12 +573,23 @@ refuse(struct request *rq, unsigned status)
 	static const char big[] = "{\"success\":false,\"message\":\"The body is too large\"}";
 	static const char busy[] = "{\"success\":false,\"message\":\"Too many requests at a time\"}";
 	static const char broken[] = "{\"success\":false,\"message\":\"The body cannot be decoded\"}";
-	const char *text = status == MHD_HTTP_CONTENT_TOO_LARGE ? big : status == MHD_HTTP_SERVICE_UNAVAILABLE ? busy : broken;
+	static const char coding[] = "{\"success\":false,\"message\":\"The body has a Content-Encoding that is not known here\"}";
+	const char *text = status == MHD_HTTP_CONTENT_TOO_LARGE ? big : status == MHD_HTTP_SERVICE_UNAVAILABLE ? busy :
+	    status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE ? coding : broken;
 
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
 		(void)request_set(rq, "Retry-After", "1");
 	(void)request_set(rq, "Connection", "close");
 	request_answer_static(rq, status, "application/json", text, strlen(text));
+}
+
+/* Does the head say where the body ends, in a way that all on its way read alike?  (RFC 9112, 6.3; MHD has looked at the length.) */
+static bool
+ends_clearly(const struct request *rq)
+{
+	const char *coding = request_header(rq, "Transfer-Encoding");
+
+	return coding == NULL || (strcasecmp(coding, "chunked") == 0 && request_header(rq, "Content-Length") == NULL);
 }
 
 /* The head is there. */
@@ -520,17 +599,32 @@ begin(struct request *rq, const char *method)
 	struct server *s = rq->server;
 
 	rq->method = mem_dup(method, strlen(method));
-	rq->begun = when_mono();
 	rq->phase = READING;
-	if (rq->client != NULL) {
-		pthread_mutex_lock(&s->lock);
-		unqueue(rq->client);
-		pthread_mutex_unlock(&s->lock);
+	expect_more(rq);
+	if (!ends_clearly(rq)) {
+		refuse(rq, MHD_HTTP_BAD_REQUEST);
+		return;
 	}
 	if (s->opts.admit != NULL && !s->opts.admit(s->opts.arg, rq))
 		return;
 	if (announces_too_much(rq))
 		refuse(rq, rq->refused);
+}
+
+/* False: the server is about to end. */
+static bool
+give_to_handler(struct request *rq)
+{
+	struct server *s = rq->server;
+
+	pthread_mutex_lock(&s->lock);
+	rq->busy = !s->stopping;
+	s->busy += rq->busy;
+	if (rq->client != NULL && rq->busy)
+		unqueue(rq->client);
+	pthread_mutex_unlock(&s->lock);
+	rq->phase = WORKING;
+	return rq->busy;
 }
 
 /* The body is there.  It was READING: the handler's answer decides what it is now. */
@@ -540,18 +634,17 @@ complete(struct request *rq)
 	const char *coding = request_header(rq, "Content-Encoding");
 	enum served served = SERVED;
 
-	if (rq->refused == 0 && coding != NULL && strcasecmp(coding, "identity") != 0 && rq->body.len > 0)
-		rq->refused = strcasecmp(coding, "gzip") == 0 ? inflate_body(rq) : MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
+	if (rq->refused == 0 && !rq->raw && coding != NULL && strcasecmp(coding, "identity") != 0 && rq->body.len > 0)
+		rq->refused = decode_body(rq, coding);
 	if (rq->refused != 0) {
 		refuse(rq, rq->refused);
 		return;
 	}
 	buf_pad(&rq->body);
-	rq->phase = WORKING;
-	rq->busy = true;
-	pthread_mutex_lock(&rq->server->lock);
-	rq->server->busy++;
-	pthread_mutex_unlock(&rq->server->lock);
+	if (!give_to_handler(rq)) {
+		refuse(rq, MHD_HTTP_SERVICE_UNAVAILABLE);
+		return;
+	}
 	served = rq->server->opts.handle(rq->server->opts.arg, rq);
 	pthread_mutex_lock(&rq->lock);
 	if (rq->phase == WORKING && served == SERVED_LATER) {
@@ -567,6 +660,7 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 {
 	struct request *rq = *context;
 	enum MHD_Result ok = MHD_YES;
+	bool answered;
 
 	(void)arg, (void)conn, (void)url, (void)version;
 	if (rq->phase == BEGUN) {
@@ -578,10 +672,9 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 		complete(rq);
 	}
 	pthread_mutex_lock(&rq->lock);
-	if (rq->phase == ANSWERED)
-		ok = queue_answer(rq);
+	answered = rq->phase == ANSWERED;
 	pthread_mutex_unlock(&rq->lock);
-	return ok;
+	return answered ? queue_answer(rq) : ok;
 }
 
 /* The answer has been sent, or will never be. */
@@ -595,14 +688,15 @@ on_completed(void *arg, struct MHD_Connection *conn, void **context, enum MHD_Re
 	if (rq == NULL)
 		return;
 	*context = NULL;
-	if (rq->client != NULL) {
-		pthread_mutex_lock(&s->lock);
-		enqueue(s, rq->client);
-		pthread_mutex_unlock(&s->lock);
-	}
-	pthread_mutex_lock(&rq->lock);
+	pthread_mutex_lock(&rq->lock);	/* request_end may be at it */
 	rq->gone = true;
 	pthread_cond_signal(&rq->moved);
+	if (rq->client != NULL) {
+		pthread_mutex_lock(&s->lock);
+		enqueue(&s->queue, rq->client, s->opts.client_ms);
+		pthread_mutex_unlock(&s->lock);
+	}
+	rq->client = NULL;
 	pthread_mutex_unlock(&rq->lock);
 	request_release(rq);
 }
@@ -655,63 +749,50 @@ request_headers(const struct request *rq, bool (*fn)(void *arg, const char *name
 	(void)MHD_get_connection_values(rq->conn, MHD_HEADER_KIND, on_header, &e);
 }
 
+void
+request_raw(struct request *rq)
+{
+	rq->raw = true;
+}
+
 struct buf *
 request_body(struct request *rq)
 {
 	return &rq->body;
 }
 
-static int
-hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* application/x-www-form-urlencoded */
-static void
-decode(const char *p, size_t len, struct buf *out)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] == '%' && i + 2 < len && hex(p[i + 1]) >= 0 && hex(p[i + 2]) >= 0) {
-			buf_addc(out, (char)(hex(p[i + 1]) << 4 | hex(p[i + 2])));
-			i += 2;
-		} else {
-			buf_addc(out, p[i] == '+' ? ' ' : p[i]);
-		}
-	}
-}
-
 bool
 request_param(const struct request *rq, const char *name, struct buf *value)
 {
-	struct buf key = { 0 };
-	bool found = false;
-	size_t len;
-
-	for (const char *p = rq->query; !found && p != NULL && *p != '\0'; p += len + (p[len] == '&')) {
-		const char *eq;
-
-		len = strcspn(p, "&");
-		eq = memchr(p, '=', len);
-		buf_clear(&key);
-		decode(p, eq != NULL ? (size_t)(eq - p) : len, &key);
-		found = key.len == strlen(name) && memcmp(key.p, name, key.len) == 0;
-		if (found) {
-			buf_clear(value);
-			if (eq != NULL)
-				decode(eq + 1, len - (size_t)(eq + 1 - p), value);
-		}
-	}
-	buf_free(&key);
-	return found;
+	return query_param(rq->query, name, value);
 }
 
 bool
-request_gone(const struct request *rq)
+request_gone(struct request *rq)
 {
-	struct pollfd p = { .fd = rq->client != NULL ? rq->client->fd : -1, .events = POLLRDHUP };
+	struct pollfd p = { .fd = -1, .events = POLLRDHUP };
+	bool gone;
 
-	return rq->gone || rq->server->stopping || (poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
+	pthread_mutex_lock(&rq->lock);
+	if (rq->client != NULL)
+		p.fd = rq->client->fd;	/* not closed as long as we have the lock */
+	gone = rq->gone || rq->server->stopping || (poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
+	pthread_mutex_unlock(&rq->lock);
+	return gone;
+}
+
+const char *
+request_peer(struct request *rq, char out[PEER_SIZE])
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof a;
+
+	pthread_mutex_lock(&rq->lock);
+	if (rq->client == NULL || getpeername(rq->client->fd, (struct sockaddr *)&a, &len) == -1 ||
+	    getnameinfo((struct sockaddr *)&a, len, out, PEER_SIZE, NULL, 0, NI_NUMERICHOST) != 0)
+		out[0] = '\0';
+	pthread_mutex_unlock(&rq->lock);
+	return out;
 }
 
 /* ---- the server ---- */
@@ -726,7 +807,7 @@ listen_on(const char *where, struct buf *error)
 	char *name;
 	int fd = -1, st, one = 1;
 
-	if (colon == NULL) {
+	if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535) {
 		buf_addf(error, "'%s' is not ADDRESS:PORT", where);
 		return -1;
 	}
@@ -791,7 +872,7 @@ most_clients(void)
 		(void)getrlimit(RLIMIT_NOFILE, &r);
 	}
 	if (r.rlim_cur <= SPARE_FILES * 2)
-		return SPARE_FILES;
+		return (size_t)r.rlim_cur / 2;
 	return r.rlim_cur - SPARE_FILES < MOST_CLIENTS ? (size_t)(r.rlim_cur - SPARE_FILES) : MOST_CLIENTS;
 }
 
@@ -808,14 +889,16 @@ server_start(const struct server_opts *o, struct buf *error)
 	s->fd = fd;
 	s->url = url_of(fd);
 	s->queue.next = s->queue.prev = &s->queue;
+	s->sending.next = s->sending.prev = &s->sending;
 	s->most_clients = most_clients();
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->idle, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	cond_init(&s->idle);
+	cond_init(&s->wake);
 	s->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
 	    on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, o->threads,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->most_clients, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY,
-	    MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(o->client_ms / 1000) + 1, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_END);
 	if (s->daemon == NULL || pthread_create(&s->reaper, NULL, reap, s) != 0) {
 		buf_adds(error, "the server cannot be started");
@@ -842,14 +925,14 @@ server_stop(struct server *s, int64_t ms)
 	struct timespec until;
 	int fd = MHD_quiesce_daemon(s->daemon);
 
-	s->stopping = true;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
 	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
 	while (s->busy > 0)
 		pthread_cond_wait(&s->idle, &s->lock);
+	until = in_ms(ms);
 	while (s->open > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) != ETIMEDOUT)
 		;
+	s->reaped = true;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->reaper, NULL);

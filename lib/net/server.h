@@ -5,7 +5,7 @@
  * sleeps until it is answered, from whichever thread.  An answer is a whole body, or a stream that is written as it comes.
  *
  * Bounded are connections (the longest idle makes room for a new one), header sizes, the body of a request (also inflated) and all
- * bodies together, and how long a client may take to send its request.
+ * bodies together, and how long a client may take to send its request and to take its answer.
  *
  * RFC 9110, RFC 9112
  */
@@ -29,7 +29,11 @@ enum served {
 struct server_opts {
 	const char *listen;		/* "127.0.0.1:8080", "[::1]:0", ":8080" (all addresses); port 0: the system's choice */
 	size_t	 max_body, max_bodies;	/* bytes; of a request, and of all that are there at a time */
-	int64_t	 client_ms;		/* in which a client has to send the head of a request, and each further MiB of its body */
+	/*
+	 * In which a client has to send the head of a request, and each MiB of its body; and to take an answer, for which it has a second
+	 * more for each 64 KiB.
+	 */
+	int64_t	 client_ms;
 	unsigned threads;
 	/*
 	 * The head of a request is there, its body not yet.  False: it was answered, nobody wants the body.  NULL: all are wanted.
@@ -57,11 +61,16 @@ const char *request_query(const struct request *rq);		/* behind the '?', as it c
 const char *request_header(const struct request *rq, const char *name);	/* NULL: not there */
 /* Each header in turn, until fn returns false. */
 void	request_headers(const struct request *rq, bool (*fn)(void *arg, const char *name, const char *value), void *arg);
+/* For admit: the body is wanted as it comes, also where it has a Content-Encoding. */
+void	request_raw(struct request *rq);
 struct buf *request_body(struct request *rq);			/* padded for the scanner; may be taken away */
 /* The decoded value of a parameter of the query.  False: not there. */
 bool	request_param(const struct request *rq, const char *name, struct buf *value);
-/* Has the client gone away? */
-bool	request_gone(const struct request *rq);
+/* Has the client gone away?  (One that only ended its side has, too.) */
+bool	request_gone(struct request *rq);
+/* Its address, "127.0.0.1"; "" where that is not known. */
+#define PEER_SIZE 64
+const char *request_peer(struct request *rq, char out[PEER_SIZE]);
 
 /* ---- its answer: one of answer, stream ---- */
 

@@ -26,7 +26,12 @@ struct providers {
 
 /* Returns new (providers_free), or NULL with a message appended to error.  None at all is fine. */
 struct providers *providers_read(const char *path, struct buf *error);
-void	providers_free(struct providers *p);
+void	providers_free(struct providers *p);	/* wipes the keys */
+/*
+ * Add the one of the environment, if there is one; with base_url (not NULL) that one instead of OPENAI_BASE_URL.  False: with a message
+ * appended to error.
+ */
+bool	provider_from_environment(struct providers *p, const char *base_url, struct buf *error);
 /* By key or name, any case; empty: the first.  NULL: there is none. */
 const struct provider *providers_find(const struct providers *p, struct span name);
 /* [{"name","type","enabled","models":[{"name","model","enabled"}]}] */

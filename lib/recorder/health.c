@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/when.h"
+#include "json/str.h"
 #include "recorder/stats.h"
 
 #define LOW_SPACE	(UINT64_C(100) << 20)	/* free bytes below which the tree is unhealthy */
@@ -197,4 +198,28 @@ void
 health_free(struct health *h)
 {
 	buf_free(&h->problems);
+}
+
+void
+health_json(const struct health *h, const char *base, struct buf *out)
+{
+	buf_addf(out, "{\"status\":\"%s\",\"base_dir\":", health_names[h->state]);
+	json_encode(base, strlen(base), out);
+	if (h->space_known)
+		buf_addf(out, ",\"disk_space_available\":%llu,\"disk_space_total\":%llu", (unsigned long long)h->available,
+		    (unsigned long long)h->space);
+	else
+		buf_adds(out, ",\"disk_space_available\":null,\"disk_space_total\":null");
+	buf_addf(out, ",\"write_permissions\":%s,\"last_record_age_seconds\":", h->writable ? "true" : "false");
+	if (h->age < 0)
+		buf_adds(out, "null");
+	else
+		buf_addf(out, "%lld", (long long)(h->age / 1000));
+	buf_adds(out, ",\"problems\":[");
+	for (size_t i = 0; i < h->problems.len; i += strlen(h->problems.p + i) + 1) {
+		if (i != 0)
+			buf_addc(out, ',');
+		json_encode(h->problems.p + i, strlen(h->problems.p + i), out);
+	}
+	buf_adds(out, "]}");
 }

@@ -23,6 +23,8 @@ struct health {
 
 /* Look at the tree at path.  max_age in ms; negative: any.  h is freed by health_free. */
 void	health_check(struct health *h, const char *path, int64_t max_age);
+/* Append it as a JSON object; base is the path to tell. */
+void	health_json(const struct health *h, const char *base, struct buf *out);
 void	health_free(struct health *h);
 
 #endif

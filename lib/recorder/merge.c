@@ -307,3 +307,14 @@ rec_merge(const struct span *line, size_t n, struct buf *out)
 	free(sorted);
 	free(staged);
 }
+
+struct span
+rec_state(const struct span *line, size_t n, struct buf *b)
+{
+	if (n == 1)
+		return line[0];
+	buf_clear(b);
+	rec_merge(line, n, b);
+	buf_pad(b);
+	return (struct span){ b->p, b->len };
+}

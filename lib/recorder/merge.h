@@ -14,5 +14,7 @@
  * their first appearance and keep their spelling; what is the same in all lines is unchanged byte for byte.
  */
 void	rec_merge(const struct span *line, size_t n, struct buf *out);
+/* The same in place of b's content, padded; where there is only one line, itself. */
+struct span rec_state(const struct span *line, size_t n, struct buf *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@ const char *const stats_folder[STATS_FOLDERS] = {
 	[STATS_BY_SESSION] = "by_session", [STATS_BY_DATE] = "by_date", [STATS_ERRORS] = "errors",
 	[STATS_REAL_TIME] = "real_time", [STATS_ARCHIVE] = TREE_ARCHIVE,
 };
+
+const int stats_percents[STATS_PERCENTS] = { 50, 90, 99 };
 
 struct counting {
 	struct stats *s;
@@ -202,4 +205,68 @@ stats_free(struct stats *s)
 {
 	keyset_free(&s->sessions);
 	free(s->ms);
+}
+
+/* JSON */
+
+/* The shortest text that means this value. */
+static void
+put_float(float f, struct buf *out)
+{
+	char text[32];
+
+	for (int digits = 6; digits <= 9; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, (double)f);
+		if (strtof(text, NULL) == f)
+			break;
+	}
+	buf_adds(out, text);
+}
+
+static void
+put_times(const struct stats *s, struct buf *out)
+{
+	if (s->n_ms == 0) {
+		buf_adds(out, "\"response_time_ms\":null,");
+		return;
+	}
+	buf_addf(out, "\"response_time_ms\":{\"count\":%zu", s->n_ms);
+	for (size_t i = 0; i < STATS_PERCENTS; i++) {
+		buf_addf(out, ",\"p%d\":", stats_percents[i]);
+		put_float(stats_percentile(s, stats_percents[i]), out);
+	}
+	buf_adds(out, "},");
+}
+
+static void
+put_count(const char *name, uint64_t n, struct buf *out)
+{
+	buf_addf(out, "\"%s\":%llu,", name, (unsigned long long)n);
+}
+
+static void
+put_day(const char *name, const char *day, struct buf *out)
+{
+	const char *quote = *day == '\0' ? "" : "\"";
+
+	buf_addf(out, "\"%s\":%s%s%s,", name, quote, *day == '\0' ? "null" : day, quote);
+}
+
+void
+stats_json(const struct stats *s, uint64_t unreadable, struct buf *out)
+{
+	buf_addc(out, '{');
+	put_count("total_interactions", s->total, out);
+	put_count("successful_interactions", s->successful, out);
+	put_count("failed_interactions", s->failed, out);
+	put_count("interrupted_interactions", s->interrupted, out);
+	put_count("total_sessions", s->sessions.n, out);
+	put_day("first_day", s->first, out);
+	put_day("last_day", s->last, out);
+	put_times(s, out);
+	buf_adds(out, "\"storage_info\":{");
+	for (int i = 0; i < STATS_FOLDERS; i++)
+		buf_addf(out, "%s\"%s\":{\"count\":%llu,\"size\":%llu}", i == 0 ? "" : ",", stats_folder[i],
+		    (unsigned long long)s->storage[i].count, (unsigned long long)s->storage[i].size);
+	buf_addf(out, "},\"unreadable_lines\":%llu}", (unsigned long long)unreadable);
 }

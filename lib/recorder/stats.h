@@ -12,6 +12,9 @@
 enum { STATS_BY_SESSION, STATS_BY_DATE, STATS_ERRORS, STATS_REAL_TIME, STATS_ARCHIVE, STATS_FOLDERS };
 extern const char *const stats_folder[STATS_FOLDERS];	/* the names of the tree's folders */
 
+enum { STATS_PERCENTS = 3 };
+extern const int stats_percents[STATS_PERCENTS];	/* that are told of response times */
+
 struct stats {
 	uint64_t total, successful, failed, interrupted;
 	char	 first[TREE_DAY_SIZE], last[TREE_DAY_SIZE];	/* days; "": none */
@@ -32,6 +35,8 @@ int	stats_read(struct stats *s, struct walk *w, void (*step)(void *ctx, uint64_t
 	    __attribute__((warn_unused_result));
 /* The nearest rank: the smallest response time that p percent of all do not exceed.  n_ms must not be 0. */
 float	stats_percentile(const struct stats *s, int p);
+/* Append the figures as a JSON object. */
+void	stats_json(const struct stats *s, uint64_t unreadable, struct buf *out);
 void	stats_free(struct stats *s);
 
 #endif

@@ -328,8 +328,8 @@ tree_part_order(const void *va, const void *vb)
 }
 
 /* Walk down from the tree to the folder that holds path; *last is then the name in it.  Returns its fd, or -1 with errno. */
-static int
-open_parent(const struct tree *t, const char *path, bool create, const char **last)
+int
+tree_open_parent(const struct tree *t, const char *path, bool create, const char **last)
 {
 	int dir = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
 	const char *slash;
@@ -361,7 +361,7 @@ tree_open_dir(const struct tree *t, const char *path, bool create)
 
 	/* As the folder that holds something: path/ */
 	inside[strlen(path)] = '/';
-	fd = open_parent(t, inside, create, &last);
+	fd = tree_open_parent(t, inside, create, &last);
 	saved = errno;
 	free(inside);
 	errno = saved;
@@ -594,7 +594,7 @@ static int
 open_at(const struct tree *t, const char *path, int flags, bool create)
 {
 	const char *last;
-	int dir = open_parent(t, path, create, &last), fd, saved;
+	int dir = tree_open_parent(t, path, create, &last), fd, saved;
 
 	if (dir == -1)
 		return -1;
@@ -617,7 +617,7 @@ tree_is_current(const struct tree *t, const char *path, int fd)
 {
 	const char *last;
 	struct stat a, b;
-	int dir = open_parent(t, path, false, &last);
+	int dir = tree_open_parent(t, path, false, &last);
 	bool there = dir != -1 && fstatat(dir, last, &a, AT_SYMLINK_NOFOLLOW) == 0;
 
 	if (dir != -1)
@@ -749,5 +749,34 @@ tree_sync_dirs(const struct tree *t, const char *path)
 	if (r == 0)
 		r = sync_dir(t, "");
 	free(dir);
+	return r;
+}
+
+bool
+tree_is_none(int error)
+{
+	return error == ENOENT || error == ELOOP || error == EINVAL || error == ENOTDIR || error == EISDIR || error == ENXIO;
+}
+
+static void
+add_form(void *ctx, int dir, const char *name)
+{
+	struct tree_parts *out = ctx;
+	struct tree_part p;
+
+	(void)dir;
+	if (!tree_parse_archived(name, &p))
+		return;
+	out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
+	out->v[out->n++] = p;
+}
+
+int
+tree_list_forms(const struct tree *t, struct tree_parts *out)
+{
+	int r = tree_each(t, TREE_ARCHIVE, add_form, out);
+
+	if (out->n != 0)
+		qsort(out->v, out->n, sizeof *out->v, tree_part_order);
 	return r;
 }

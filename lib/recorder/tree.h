@@ -95,6 +95,8 @@ int	tree_list_live(const struct tree *t, enum tree_kind kind, const char *sessio
 	    __attribute__((warn_unused_result));
 int	tree_list_archive(const struct tree *t, enum tree_kind kind, const char *session, struct tree_parts *out)
 	    __attribute__((warn_unused_result));
+/* For who holds the archive's lock (expire.h), so that nothing is renamed meanwhile: all files in it, of a part both forms. */
+int	tree_list_forms(const struct tree *t, struct tree_parts *out) __attribute__((warn_unused_result));
 /* Order as above, for qsort. */
 int	tree_part_order(const void *a, const void *b);
 
@@ -110,6 +112,10 @@ int	tree_each(const struct tree *t, const char *path, void (*each)(void *ctx, in
 	    __attribute__((warn_unused_result));
 /* Open a directory of the tree ("archive"); with create make it.  Returns the fd, or -1 with errno. */
 int	tree_open_dir(const struct tree *t, const char *path, bool create) __attribute__((warn_unused_result));
+/* Open the folder that holds path, with create make it; *name is then the name in it.  Returns the fd, or -1 with errno. */
+int	tree_open_parent(const struct tree *t, const char *path, bool create, const char **name) __attribute__((warn_unused_result));
+/* What a path means is no file for us: it has gone meanwhile, is a symbolic link or a device. */
+bool	tree_is_none(int error);
 /* Open a regular file of the tree to read.  Returns the fd, or -1 with errno (ELOOP: a symbolic link; EINVAL: no regular file). */
 int	tree_open_file(const struct tree *t, const char *path) __attribute__((warn_unused_result));
 /*

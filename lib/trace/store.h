@@ -28,8 +28,11 @@ enum store_result {
 
 /* Opens or creates the file, mode 0600.  Returns new (trace_store_close), or NULL with a message appended to error. */
 struct trace_store *trace_store_open(const char *path, struct buf *error);
-/* Commits what has been put, then closes. */
-void	trace_store_close(struct trace_store *s);
+/* Commits what has been put, then closes.  Returns how many traces were stored since it was opened, and how many could not be. */
+struct store_counts {
+	int64_t	 stored, failed;
+};
+struct store_counts trace_store_close(struct trace_store *s);
 
 /* ---- writing ---- */
 
@@ -46,14 +49,16 @@ struct trace {
 	bool	 completes;		/* a pending record of the same session and turn becomes this one */
 	void	(*done)(struct trace *t);
 	void	*arg;
-	/* Set when done is called. */
+	/* Set when done is called; turn and latency_ms are, too. */
 	enum store_result result;
 	struct buf error;		/* of STORE_FAILED; the caller frees */
-	char	 id[UUID_SIZE];
+	char	 id[256];
 	struct buf session_id;		/* the caller frees */
-	/* turn is set, too */
+	int64_t	 created_us;		/* when the record began; of a pending one that became this, its time */
 };
 void	trace_store_put(struct trace_store *s, struct trace *t);
+/* Have fn called for each trace that is on the disk, from the store's thread, before its done.  To be called before there are any. */
+void	trace_store_watch(struct trace_store *s, void (*fn)(void *arg, const struct trace *t), void *arg);
 /* The same, waiting for it; done and arg are not used. */
 enum store_result trace_store_put_wait(struct trace_store *s, struct trace *t);
 
@@ -77,8 +82,15 @@ struct record_filter {
 	int64_t	 from, to;		/* milliseconds; INT64_MIN, INT64_MAX: any */
 	struct span after;		/* records that came (or were completed) behind this cursor */
 	bool	 brief;			/* without request, response and metadata; with their sizes */
+	bool	(*stop)(void *arg);	/* asked now and then: nobody waits for the answer any more; NULL: somebody does */
+	void	*stop_arg;
 };
-/* Of a session (by turn and time, ascending), or of all (newest first). The page has "cursor" too, for after. */
+/*
+ * Of a session (by turn and time, ascending), or of all (newest first); with after, the oldest change first.  The page has "cursor"
+ * too, for after: behind it is all that this page does not have, or will come.  A search in texts that takes too long ends early: then
+ * the page has "partial":true, and total is what was found by then.  Where the texts of a page would be too much together, those of
+ * its last records are left out ("omitted":true).
+ */
 enum store_result trace_store_records(struct trace_store *s, const struct record_filter *f, struct page p, struct buf *out,
 	    struct buf *error);
 enum store_result trace_store_record(struct trace_store *s, struct span id, struct buf *out, struct buf *error);
@@ -101,7 +113,7 @@ struct replay {
 	int64_t	 turn;
 	struct span request, response, config, status, error_message, provider, model;
 };
-/* Answers: the replay record as JSON. */
+/* Answers: the replay record as JSON.  STORE_NONE: no such replay session. */
 enum store_result replay_record_put(struct trace_store *s, const struct replay *r, struct buf *out, struct buf *error);
 
 #endif

@@ -64,12 +64,14 @@ class HttpError extends Error {
  * routes and control: {"METHOD /path/:param/x": handler}.  A handler gets
  * {method, path, params, query (URLSearchParams), headers, body (Buffer), json}
  * and returns, or resolves to, {status, body, headers}; a body that is an
- * object is sent as JSON.  json is undefined when the body is empty, and null
+ * object is sent as JSON.  Instead of a body, stream(out) may be a function that sends it piece by piece:
+ * await out.write(text), while !out.gone (the client has left); out.cut() resets the connection.
+ * json is undefined when the body is empty, and null
  * with jsonError set when it does not parse.
  * notFound(req) answers what no route matches; headers(req) gives headers that
  * every answer carries.  Optional: prepare(req) may change method and body before anything
  * looks at them, gzip(req) says whether an answer may be compressed (default: by
- * Accept-Encoding), started(url) runs before the address is printed.
+ * Accept-Encoding), gzipStream(req) the same of streams (default: no), started(url) runs before the address is printed.
  * Returns a promise of {url, server, close}.
  */
 function serve(opts) {
@@ -144,6 +146,37 @@ function serve(opts) {
 		res.end(a.body);
 	}
 
+	/* A body of unknown length, each piece sent at once. */
+	async function sendStream(req, res, a) {
+		const headers = Object.assign({}, opts.headers ? opts.headers(req) : {}, a.headers || {});
+		const gz = opts.gzipStream && opts.gzipStream(req) ? zlib.createGzip({flush: zlib.constants.Z_SYNC_FLUSH}) : null;
+		if (gz) {
+			headers['Content-Encoding'] = 'gzip';
+			gz.pipe(res);
+		}
+		const to = gz || res;
+		const out = {
+			gone: false,
+			write: (text) => new Promise((resolve) => out.gone ? resolve() : to.write(text, () => resolve())),
+			cut: () => { out.gone = true; reset(res); },
+		};
+		res.on('close', () => { out.gone = true; to.destroy(); });
+		res.writeHead(a.status || 200, headers);
+		res.flushHeaders();
+		await a.stream(out);
+		if (!out.gone)
+			to.end();
+	}
+
+	/* The same in one piece, for faults that need to know how long it is. */
+	async function gather(a) {
+		const pieces = [];
+		if (!a.stream)
+			return a;
+		await a.stream({gone: false, write: async (text) => pieces.push(Buffer.from(text)), cut() {}});
+		return {status: a.status, headers: a.headers, body: Buffer.concat(pieces)};
+	}
+
 	const reset = (res) => res.socket && (res.socket.resetAndDestroy ? res.socket.resetAndDestroy() : res.socket.destroy());
 
 	async function handle(req, res, entry) {
@@ -159,7 +192,12 @@ function serve(opts) {
 			}
 		};
 		if (!fault) {
-			const a = encode(req, await run());
+			const answer = await run();
+			if (answer.stream) {
+				entry.status = answer.status || 200;
+				return sendStream(req, res, answer);
+			}
+			const a = encode(req, answer);
 			entry.status = a.status;
 			return send(res, a);
 		}
@@ -184,14 +222,14 @@ function serve(opts) {
 			await run();
 			return undefined;
 		case 'truncate': {
-			const a = encode(req, await run());
+			const a = encode(req, await gather(await run()));
 			a.headers['Content-Length'] = a.body.length;
 			res.writeHead(a.status, a.headers);
 			res.write(a.body.slice(0, a.body.length >> 1), () => setTimeout(() => reset(res), 20));
 			return undefined;
 		}
 		case 'truncate-gzip': {
-			const plain = encode(Object.assign({}, req, {headers: {}}), await run());
+			const plain = encode(Object.assign({}, req, {headers: {}}), await gather(await run()));
 			const z = zlib.gzipSync(plain.body);
 			plain.body = z.slice(0, z.length >> 1);
 			plain.headers['Content-Encoding'] = 'gzip';
@@ -200,9 +238,11 @@ function serve(opts) {
 		case 'garbage':
 			await run();
 			return send(res, {status: 200, headers: {'Content-Type': 'text/html'}, body: Buffer.from('<html>proxy</html>')});
-		case 'delay':
+		case 'delay': {
 			await new Promise((r) => setTimeout(r, fault.ms));
-			return send(res, encode(req, await run()));
+			const answer = await run();
+			return answer.stream ? sendStream(req, res, answer) : send(res, encode(req, answer));
+		}
 		default:
 			throw new Error('unknown act ' + fault.act);
 		}

@@ -1,0 +1,93 @@
+#include "trace/line.h"
+
+#include <string.h>
+
+#include "base/when.h"
+#include "json/str.h"
+
+static void
+put_json(const char *name, struct span v, struct buf *out)
+{
+	size_t at;
+
+	if (v.len == 0)
+		return;
+	buf_addf(out, ",\"%s\":", name);
+	at = out->len;
+	buf_add(out, v.p, v.len);
+	if (memchr(v.p, '\n', v.len) != NULL)
+		json_one_line(out->p + at, v.len);
+}
+
+static void
+put_text(const char *name, struct span v, struct buf *out)
+{
+	if (v.len == 0)
+		return;
+	buf_addf(out, ",\"%s\":", name);
+	json_encode(v.p, v.len, out);
+}
+
+static void
+put_number(const char *name, int64_t n, struct buf *out)
+{
+	if (n >= 0)
+		buf_addf(out, ",\"%s\":%lld", name, (long long)n);
+}
+
+static bool
+is_status(const struct trace *t, const char *status)
+{
+	return t->status.len == strlen(status) && memcmp(t->status.p, status, t->status.len) == 0;
+}
+
+/* The client's metadata, with the stage; what is no object stands beside it. */
+static void
+put_metadata(const struct trace *t, struct buf *out)
+{
+	const char *stage = is_status(t, "pending") ? "started" : "completed";
+	struct buf own = { 0 };
+
+	buf_addf(out, ",\"metadata\":{\"stage\":\"%s\"", stage);
+	if (t->metadata.len >= 2 && t->metadata.p[0] == '{') {
+		buf_add(&own, t->metadata.p + 1, t->metadata.len - 2);
+		buf_pad(&own);
+		json_one_line(own.p, own.len);
+		if (strspn(buf_str(&own), " \t\r") < own.len) {
+			buf_addc(out, ',');
+			buf_add(out, own.p, own.len);
+		}
+		buf_free(&own);
+	} else {
+		put_json("metadata", t->metadata, out);
+	}
+	buf_addc(out, '}');
+}
+
+void
+trace_line_put(const struct trace *t, struct buf *out)
+{
+	char time[WHEN_SIZE];
+
+	buf_adds(out, "{\"id\":");
+	json_encode(t->id, strlen(t->id), out);
+	buf_addf(out, ",\"timestamp\":\"%s\"", when_format_local(t->created_us, time));
+	put_text("session_id", (struct span){ t->session_id.p, t->session_id.len }, out);
+	put_number("turn_number", t->turn > 0 ? t->turn : -1, out);
+	put_text("parent_id", t->parent, out);
+	put_text("provider", t->provider, out);
+	put_text("model", t->model, out);
+	put_json("request", t->request, out);
+	put_json("response", t->response, out);
+	put_text("status", t->status, out);
+	buf_addf(out, ",\"success\":%s", is_status(t, "success") ? "true" : "false");
+	put_text("error_message", t->error_message, out);
+	put_number("http_status", t->http_status > 0 ? t->http_status : -1, out);
+	if (t->latency_ms >= 0) {
+		buf_addf(out, ",\"performance_metrics\":{\"response_time_ms\":%lld", (long long)t->latency_ms);
+		put_number("first_byte_ms", t->first_byte_ms, out);
+		buf_addc(out, '}');
+	}
+	put_metadata(t, out);
+	buf_adds(out, "}\n");
+}
