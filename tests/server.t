@@ -46,10 +46,12 @@ serve trace-serve -l 0.0.0.0:0 -d t.db --token-file token
 part beyond $token
 clean_end beyond
 
+# shellcheck disable=SC3045	# all shells have -n
 most=$(ulimit -Hn)
 if [ "$most" != unlimited ] && [ "$most" -lt 11000 ]; then
 	skip 1 "10,000 connections: at most $most files may be open"
 else
+	# shellcheck disable=SC3045
 	ulimit -n "$most"
 	serve trace-serve -l 127.0.0.1:0 -d t.db
 	part many 10000

@@ -50,7 +50,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	int	 fd;
 	char	*url;			/* owned */
-	atomic_size_t bodies;		/* bytes */
+	atomic_size_t bodies, answers;	/* bytes */
 	pthread_mutex_t lock;		/* of the queue and the counters */
 	pthread_cond_t idle;		/* no request is open */
 	struct client queue, sending;	/* rings */
@@ -88,6 +88,7 @@ struct request {
 	enum phase phase;
 	unsigned status;
 	size_t	 size;			/* of the answer, unless it streams */
+	size_t	 held;			/* of server->answers */
 	struct MHD_Response *response;
 	struct request_header_line { char *name, *value; } *set;	/* owned, of the answer */
 	size_t	 n_set, set_cap;
@@ -260,6 +261,7 @@ request_release(struct request *rq)
 	if (!last)
 		return;
 	count_body(rq, 0);
+	atomic_fetch_sub(&s->answers, rq->held);
 	if (rq->response != NULL)
 		MHD_destroy_response(rq->response);
 	for (size_t i = 0; i < rq->n_set; i++) {
@@ -455,25 +457,53 @@ answer(struct request *rq, unsigned status, const char *type, void *p, size_t le
 }
 
 void
-request_answer(struct request *rq, unsigned status, const char *type, struct buf *body)
-{
-	if (body == NULL || body->len == 0) {
-		if (body != NULL)
-			buf_free(body);
-		answer(rq, status, type, NULL, 0, MHD_RESPMEM_PERSISTENT);
-		return;
-	}
-	answer(rq, status, type, body->p, body->len, MHD_RESPMEM_MUST_FREE);
-	*body = (struct buf){ 0 };
-}
-
-void
 request_answer_static(struct request *rq, unsigned status, const char *type, const void *p, size_t len)
 {
 	void *q;
 
 	memcpy(&q, &p, sizeof q);	/* MHD only reads it */
 	answer(rq, status, type, q, len, MHD_RESPMEM_PERSISTENT);
+}
+
+static void
+answer_busy(struct request *rq)
+{
+	static const char text[] = "{\"success\":false,\"message\":\"Too many requests at a time\"}";
+
+	(void)request_set(rq, "Retry-After", "1");
+	request_answer_static(rq, MHD_HTTP_SERVICE_UNAVAILABLE, "application/json", text, sizeof text - 1);
+}
+
+/* Is there room for an answer of that size, as all are kept until their clients have taken them?  One always may be there. */
+static bool
+hold(struct request *rq, size_t len)
+{
+	struct server *s = rq->server;
+
+	if (atomic_fetch_add(&s->answers, len) != 0 && atomic_load(&s->answers) > s->opts.max_bodies) {
+		atomic_fetch_sub(&s->answers, len);
+		return false;
+	}
+	rq->held = len;
+	return true;
+}
+
+void
+request_answer(struct request *rq, unsigned status, const char *type, struct buf *body)
+{
+	size_t len = body != NULL ? body->len : 0;
+
+	if (len != 0 && hold(rq, len)) {
+		answer(rq, status, type, body->p, len, MHD_RESPMEM_MUST_FREE);
+		*body = (struct buf){ 0 };
+		return;
+	}
+	if (body != NULL)
+		buf_free(body);
+	if (len != 0)
+		answer_busy(rq);
+	else
+		answer(rq, status, type, NULL, 0, MHD_RESPMEM_PERSISTENT);
 }
 
 /* ---- streams ---- */
@@ -571,16 +601,15 @@ static void
 refuse(struct request *rq, unsigned status)
 {
 	static const char big[] = "{\"success\":false,\"message\":\"The body is too large\"}";
-	static const char busy[] = "{\"success\":false,\"message\":\"Too many requests at a time\"}";
 	static const char broken[] = "{\"success\":false,\"message\":\"The body cannot be decoded\"}";
 	static const char coding[] = "{\"success\":false,\"message\":\"The body has a Content-Encoding that is not known here\"}";
-	const char *text = status == MHD_HTTP_CONTENT_TOO_LARGE ? big : status == MHD_HTTP_SERVICE_UNAVAILABLE ? busy :
-	    status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE ? coding : broken;
+	const char *text = status == MHD_HTTP_CONTENT_TOO_LARGE ? big : status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE ? coding : broken;
 
-	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
-		(void)request_set(rq, "Retry-After", "1");
 	(void)request_set(rq, "Connection", "close");
-	request_answer_static(rq, status, "application/json", text, strlen(text));
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		answer_busy(rq);
+	else
+		request_answer_static(rq, status, "application/json", text, strlen(text));
 }
 
 /* Does the head say where the body ends, in a way that all on its way read alike?  (RFC 9112, 6.3; MHD has looked at the length.) */

@@ -28,7 +28,7 @@ enum served {
 
 struct server_opts {
 	const char *listen;		/* "127.0.0.1:8080", "[::1]:0", ":8080" (all addresses); port 0: the system's choice */
-	size_t	 max_body, max_bodies;	/* bytes; of a request, and of all that are there at a time */
+	size_t	 max_body, max_bodies;	/* bytes; of a request, and of all that are there at a time (of answers as much again) */
 	/*
 	 * In which a client has to send the head of a request, and each MiB of its body; and to take an answer, for which it has a second
 	 * more for each 64 KiB.
@@ -76,7 +76,7 @@ const char *request_peer(struct request *rq, char out[PEER_SIZE]);
 
 /* A header of the answer; to be set before it.  Line breaks in value are refused (false). */
 bool	request_set(struct request *rq, const char *name, const char *value);
-/* body is taken over, NULL is none; type NULL: none. */
+/* body is taken over, NULL is none; type NULL: none.  Where too many answers wait for slow clients, it becomes a 503. */
 void	request_answer(struct request *rq, unsigned status, const char *type, struct buf *body);
 /* The same, with bytes that stay where they are for ever. */
 void	request_answer_static(struct request *rq, unsigned status, const char *type, const void *p, size_t len);

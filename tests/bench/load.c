@@ -71,7 +71,8 @@ make(int number, size_t *len)
 		memcpy(body + body_len, "\"}]}}", 6);
 		body_len += 5;
 	}
-	n = snprintf(all, cap + 1024, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", method, path, body_len);
+	n = snprintf(all, cap + 1024, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	    method, path, body_len);
 	memcpy(all + n, body, body_len);
 	free(body);
 	*len = (size_t)n + body_len;

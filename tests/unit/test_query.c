@@ -17,10 +17,10 @@ test_decode(void **state)
 		struct buf b = { 0 };
 
 		query_decode(t[i].text, strlen(t[i].text), false, &b);
-		check_text(b.p, b.len, t[i].path);
+		check_text(buf_str(&b), b.len, t[i].path);
 		buf_clear(&b);
 		query_decode(t[i].text, strlen(t[i].text), true, &b);
-		check_text(b.p, b.len, t[i].form);
+		check_text(buf_str(&b), b.len, t[i].form);
 		buf_free(&b);
 	}
 }
@@ -43,7 +43,7 @@ test_param(void **state)
 		found = query_param(t[i].query, t[i].name, &b);
 		if (found != (t[i].value != NULL))
 			fail_msg("%s in %s: %d", t[i].name, t[i].query, found);
-		check_text(b.p, b.len, found ? t[i].value : "old");
+		check_text(buf_str(&b), b.len, found ? t[i].value : "old");
 		buf_free(&b);
 	}
 }

@@ -74,6 +74,16 @@ answer_echo(struct request *rq)
 	request_answer(rq, 200, "text/plain", &b);
 }
 
+static void
+answer_heap(struct request *rq)
+{
+	struct buf b = { 0 };
+
+	memset(buf_reserve(&b, BIG), 'h', BIG);
+	b.len = BIG;
+	request_answer(rq, 200, "text/plain", &b);
+}
+
 /* With memory all the same, which is the server's then. */
 static void
 answer_empty(struct request *rq)
@@ -145,6 +155,8 @@ handle(void *arg, struct request *rq)
 		in_thread(stream_on, rq);
 	else if (strcmp(path, "/three") == 0)
 		in_thread(stream_three, rq);
+	else if (strcmp(path, "/heap") == 0)
+		answer_heap(rq);
 	else if (strcmp(path, "/empty") == 0)
 		answer_empty(rq);
 	else if (strcmp(path, "/big") == 0)
@@ -310,7 +322,8 @@ static void
 test_broken_requests(void **state)
 {
 	static const char *const broken[] = {
-		"\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/9.9\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 		GET("/") "no colon\r\n\r\n", POST("/") "Content-Length: -1\r\n\r\nx", POST("/") "Content-Length: 1x\r\n\r\nx",
 		POST("/") "Content-Length: 99999999999999999999999\r\n\r\nx", POST("/") "Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n",
 		POST("/") "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nab\r\n0\r\n\r\n",
@@ -522,6 +535,38 @@ test_slow_answers(void **state)
 	stop();
 }
 
+/* Answers that are not taken do not fill the memory. */
+static void
+test_many_answers(void **state)
+{
+	int64_t until = when_mono() + PATIENCE_MS;
+	struct buf head = { 0 };
+	int small = 4096, fd;
+
+	(void)state;
+	start(60000, BIG + BIG / 2);
+	fd = dial();
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	assert_true(say(fd, GET("/heap") "\r\n"));
+	assert_true(hear(fd, &head, "\r\n\r\n"));
+	check_answer(GET("/heap") CLOSE, " 503 ");
+	check_alive();
+	close(fd);
+	for (;;) {
+		struct buf b = ask_bytes(GET("/heap") CLOSE, strlen(GET("/heap") CLOSE));
+		bool served = b.len > BIG;
+
+		buf_free(&b);
+		if (served)
+			break;
+		if (when_mono() > until)
+			fail_msg("still full");
+		usleep(20000);
+	}
+	buf_free(&head);
+	stop();
+}
+
 static void
 test_clients_that_leave(void **state)
 {
@@ -639,7 +684,8 @@ test_stop_under_load(void **state)
 static void
 test_addresses(void **state)
 {
-	static const char *const wrong[] = { "", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "no.such.host.invalid:80", "[::1:80" };
+	static const char *const wrong[] = { "", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999",
+		"no.such.host.invalid:80", "[::1:80" };
 	struct server_opts o = { .max_body = 1, .max_bodies = 1, .client_ms = 1000, .threads = 1, .handle = handle };
 
 	(void)state;
@@ -659,7 +705,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_connection), cmocka_unit_test(test_broken_requests), cmocka_unit_test(test_large_heads),
 		cmocka_unit_test(test_bodies), cmocka_unit_test(test_all_bodies), cmocka_unit_test(test_slow_requests),
-		cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_clients_that_leave), cmocka_unit_test(test_stop_while_busy),
+		cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_many_answers),
+		cmocka_unit_test(test_clients_that_leave), cmocka_unit_test(test_stop_while_busy),
 		cmocka_unit_test(test_stop_under_load), cmocka_unit_test(test_addresses),
 	};
 	int failed;

@@ -240,7 +240,8 @@ function askToken() {
 	if ($('dialog.token') !== null)
 		return;
 	const input = el('input', {type: 'password', autocomplete: 'off', 'aria-label': t('token'), class: 'tokeninput'});
-	const d = dialog('token', t('token'), el('p', {}, t('tokenAsk')), input, el('button', {type: 'button', class: 'primary', onclick: () => enter()}, 'OK'));
+	const d = dialog('token', t('token'), el('p', {}, t('tokenAsk')), input,
+		el('button', {type: 'button', class: 'primary', onclick: () => enter()}, 'OK'));
 	const enter = () => {
 		setToken(input.value.trim());
 		d.close();

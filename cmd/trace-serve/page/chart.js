@@ -21,7 +21,8 @@ export function drawChart(box, rows, chosen, onpick) {
 		'aria-label': `${t('latency')} ≤ ${duration(slowest)}, ${t('tokens')} ≤ ${count(most)}`});
 
 	for (const [i, r] of shown.entries()) {
-		const top = y((r.latency_ms ?? 0) / slowest), bar = svg('g', {class: `bar ${r.status}${r.id === chosen ? ' chosen' : ''}`, onclick: () => onpick(r)});
+		const top = y((r.latency_ms ?? 0) / slowest);
+		const bar = svg('g', {class: `bar ${r.status}${r.id === chosen ? ' chosen' : ''}`, onclick: () => onpick(r)});
 		const title = svg('title');
 		title.textContent = label(r);
 		bar.append(title, svg('rect', {class: 'hit', x: i * step, y: 0, width: step, height: HEIGHT}),

@@ -85,7 +85,8 @@ class Chat {
 // ---- the dialog ----
 
 function open(chat, title, list, provider) {
-	const log = el('div', {class: 'chatlog', tabindex: '0'}), area = el('textarea', {class: 'compose', rows: 3, placeholder: t('chatEmpty'), 'aria-label': t('chatEmpty')});
+	const log = el('div', {class: 'chatlog', tabindex: '0'}), hint = t('chatEmpty');
+	const area = el('textarea', {class: 'compose', rows: 3, placeholder: hint, 'aria-label': hint});
 	const role = el('select', {class: 'chatrole', 'aria-label': t('role')}, ...['user', 'system', 'tool'].map((r) => el('option', {value: r}, r)));
 	const params = paramFields(list, provider, (k) => chat.param(k), (k, raw) => chat.set(k, raw));
 	const retry = button('retry', () => ask(), {hidden: true}), stop = button('stop', () => asking?.abort(), {hidden: true});

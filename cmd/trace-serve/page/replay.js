@@ -85,7 +85,8 @@ function contentFields(request, path, m, again) {
 }
 
 function messageField(request, i, again) {
-	const path = ['messages', i], role = at(request.text, ...path, 'role'), name = role !== undefined && role.kind === 'string' ? value(request.text, role) : '';
+	const path = ['messages', i], role = at(request.text, ...path, 'role');
+	const name = role !== undefined && role.kind === 'string' ? value(request.text, role) : '';
 	const choice = el('select', {'aria-label': t('role'), onchange: () => request.set([...path, 'role'], JSON.stringify(choice.value))},
 		...[...new Set([name, ...ROLES])].filter((r) => r !== '').map((r) => el('option', {value: r}, r)));
 

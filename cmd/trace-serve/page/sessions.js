@@ -84,7 +84,7 @@ export class Sessions {
 		e.replaceChildren(el('div', {class: 'line1'}, el('span', {class: 'name'}, title), cross('delete', () => this.remove(s))),
 			el('div', {class: 'line2'}, el('span', {class: 'grow id'}, below),
 				s.error_count > 0 ? el('span', {class: 'badge error', title: t('errors', {n: s.error_count})}, size(s.error_count)) : null,
-				s.record_count === undefined ? null : el('span', {title: s.record_count === 1 ? t('record') : t('records', {n: s.record_count})}, size(s.record_count)),
+				el('span', {title: s.record_count === 1 ? t('record') : t('records', {n: s.record_count})}, size(s.record_count)),
 				tokens > 0 ? el('span', {class: 'dim', title: t('tokens')}, `${size(tokens)} t`) : null));
 	}
 

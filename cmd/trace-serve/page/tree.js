@@ -17,7 +17,8 @@ function leaf(text, n) {
 function branch(text, n, depth, budget) {
 	const all = children(text, n);
 	const list = el('ul', {});
-	const summary = el('summary', {}, n.key !== undefined ? el('span', {class: 'key'}, n.key) : null, el('span', {class: 'fold'}, preview(n, all.length)));
+	const summary = el('summary', {}, n.key !== undefined ? el('span', {class: 'key'}, n.key) : null,
+		el('span', {class: 'fold'}, preview(n, all.length)));
 	const box = el('details', {}, summary, list);
 	let shown = 0;
 	const more = () => {

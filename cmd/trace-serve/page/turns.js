@@ -80,6 +80,7 @@ export class Turns {
 
 	drawHead() {
 		const s = this.scope === null ? undefined : this.session(this.scope), recent = this.recent(), middle = median(recent.map((r) => r.latency_ms));
+		const few = this.rows.total > recent.length ? `, ${t('lastTurns', {n: recent.length})}` : '';
 		const parts = [this.rows.total === 1 ? t('record') : t('records', {n: count(this.rows.total)})];
 
 		if (s !== undefined && !this.filtered) {
@@ -89,7 +90,7 @@ export class Turns {
 				parts.push(`${size(s.input_tokens ?? 0)} → ${size(s.output_tokens ?? 0)} ${t('tokens')}`);
 		}
 		if (middle !== null)
-			parts.push(`${t('latency')} ${duration(middle)} (${t('median')}${this.rows.total > recent.length ? `, ${t('lastTurns', {n: recent.length})}` : ''})`);
+			parts.push(`${t('latency')} ${duration(middle)} (${t('median')}${few})`);
 		$('#turnstitle').textContent = this.scope === null ? t('all') : s === undefined ? this.scope : titles(s)[0];
 		$('#turnsfigures').textContent = parts.join(' · ');
 	}
@@ -115,7 +116,8 @@ export class Turns {
 			return;
 		}
 		e.replaceChildren(
-			el('div', {class: 'line1'}, el('span', {class: 'turn'}, `#${r.turn_number}`), r.parent_id ? el('span', {class: 'badge replayed'}, t('replayOf')) : null,
+			el('div', {class: 'line1'}, el('span', {class: 'turn'}, `#${r.turn_number}`),
+				r.parent_id ? el('span', {class: 'badge replayed'}, t('replayOf')) : null,
 				el('span', {class: 'preview'}, r.preview || r.error_msg || t('untitled'))),
 			el('div', {class: 'line2'}, el('span', {class: `badge ${r.status}`}, t(r.status)), el('span', {class: 'grow model'}, r.model),
 				tokens > 0 ? el('span', {title: t('tokens')}, `${size(tokens)} t`) : null, el('span', {title: t('latency')}, duration(r.latency_ms)),
@@ -228,8 +230,8 @@ export class Turns {
 		const mine = this.generation, list = this.list, fetch = (page, size) => get(this.path + query({...this.params, page, size}));
 		const {total} = await fetch(1, 1), more = total - this.rows.total, above = this.scope === null ? more : 0;
 		const at = Math.floor(list.offset / HEIGHT), first = this.rows.peek(at), to = list.atStart && this.scope === null ? 0 : at + above;
-		const newest = this.newestPages(total), sight = [to, to + 20, to + 120].map((k) => Math.floor(k / PAGE) + 1).filter((page) => !newest.includes(page));
-		const pages = [...new Set(sight), ...newest];	// the last one tells how many there are: none that is newer counts
+		const newest = this.newestPages(total), sight = [to, to + 20, to + 120].map((k) => Math.floor(k / PAGE) + 1);
+		const pages = [...new Set(sight.filter((page) => !newest.includes(page))), ...newest];	// the last one tells how many there are: none that is newer counts
 		const data = await Promise.all(pages.map((page) => fetch(page, PAGE)));
 
 		if (mine !== this.generation)
