@@ -73,12 +73,12 @@ count_turn(struct conn *c, struct put *p)
 	return ok;
 }
 
-/* Is the latest record of the turn pending? */
+/* Is the latest record of the turn pending?  A replay of it does not count. */
 static bool
 find_pending(struct conn *c, struct put *p)
 {
 	sqlite3_stmt *s = conn_prepare(c, "SELECT rowid, id, status, created_us FROM records WHERE session_id = ? AND turn_number = ?"
-	    " ORDER BY created_us DESC LIMIT 1");
+	    " AND parent_id IS NULL ORDER BY created_us DESC LIMIT 1");
 	struct span status, id;
 	int r;
 

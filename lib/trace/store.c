@@ -22,6 +22,17 @@ create(const char *path, struct buf *error)
 	return fd != -1 || errno == EEXIST;
 }
 
+/* As a file's, whatever it is: of the names of SQLite, ":memory:" would be a database that keeps nothing. */
+static char *
+file_name(const char *path)
+{
+	struct buf b = { 0 };
+
+	buf_addf(&b, "%s%s", path[0] == ':' ? "./" : "", path);
+	buf_addc(&b, '\0');
+	return b.p;
+}
+
 struct trace_store *
 trace_store_open(const char *path, struct buf *error)
 {
@@ -30,7 +41,7 @@ trace_store_open(const char *path, struct buf *error)
 	if (!create(path, error))
 		return NULL;
 	s = mem_zero(1, sizeof *s);
-	s->path = mem_dup(path, strlen(path));
+	s->path = file_name(path);
 	if (!writer_start(s, error)) {
 		free(s->path);
 		free(s);

@@ -8,6 +8,7 @@
 #include "trace/conn.h"
 
 #define MOST_PREVIEW 160	/* bytes */
+#define MOST_COUNT INT64_C(1000000000000)	/* more is no count; the sum of many must not overflow */
 
 /* ---- a text as a scanned object ---- */
 
@@ -67,7 +68,7 @@ count_of(struct span v)
 	memcpy(text, v.p, v.len);
 	text[v.len] = '\0';
 	n = strtoll(text, &end, 10);
-	return end == text || (*end != '\0' && *end != '.') || n < 0 ? -1 : n;
+	return end == text || (*end != '\0' && *end != '.') || n < 0 || n > MOST_COUNT ? -1 : n;
 }
 
 /* ---- what is in them ---- */

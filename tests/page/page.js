@@ -18,6 +18,10 @@ const LONG = Number(process.env.PAGE_WAIT || 60) * 1000;	/* on a loaded machine 
 /* ---- the server ---- */
 
 let serial = 0;
+const children = [];
+process.on('exit', () => children.forEach((c) => c.kill()));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+	process.on(signal, () => process.exit(1));
 
 function serve(args = []) {
 	const db = `page-${++serial}.db`, at = args.indexOf('--db');
@@ -26,6 +30,7 @@ function serve(args = []) {
 		const child = spawn(SERVE, ['--listen', '127.0.0.1:0'].concat(at < 0 ? ['--db', db] : [], args),
 		    {stdio: ['ignore', 'ignore', 'pipe'], env: Object.assign({}, process.env, {OPENAI_BASE_URL: STANDIN + '/v1', OPENAI_API_KEY: 'sk-test'})});
 		let said = '';
+		children.push(child);
 		child.stderr.on('data', (d) => {
 			said += d;
 			const m = /listening on (\S+)/.exec(said);
