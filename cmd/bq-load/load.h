@@ -46,7 +46,7 @@ void	job_add(struct job *j, const char *file, uint64_t line, struct span row);
 void	job_end(struct job *j);		/* loads; frees */
 void	job_drop(struct job *j);	/* frees */
 
-/* stream.c: rows are sent by the request (insertAll), each at the latest when no more come.  row is from '{' to '}'. */
+/* stream.c: rows are sent by the request (insertAll), each at the latest when no more come.  row is the line as it came. */
 struct stream;
 struct stream *stream_begin(struct session *s);
 void	stream_add(struct stream *st, const char *file, uint64_t line, struct span row);

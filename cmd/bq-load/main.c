@@ -134,7 +134,7 @@ add(struct input *in, const struct lines *l, const struct record *r)
 	if (in->job != NULL)
 		job_add(in->job, l->name, l->line, r->line);
 	else
-		stream_add(in->stream, l->name, l->line, r->text);
+		stream_add(in->stream, l->name, l->line, r->line);
 	progress_show(in->s->read, l->in.bytes, l->in.total);
 }
 
@@ -211,13 +211,13 @@ load(struct session *s, char *files[], int n)
 	else
 		in.stream = stream_begin(s);
 	whole = read_inputs(&in, files, n);
-	if (sig_caught() != 0)
-		check(s, GOOGLE_INTERRUPTED);
 	if (in.stream != NULL)
 		stream_end(in.stream);
-	else if (whole)
+	if (sig_caught() != 0)
+		check(s, GOOGLE_INTERRUPTED);
+	if (in.job != NULL && whole)
 		job_end(in.job);
-	else
+	else if (in.job != NULL)
 		job_drop(in.job);	/* --strict: all or nothing */
 	if (s->rejects.n != 0)
 		s->status = worse(s->status, ST_REJECTED);
