@@ -32,9 +32,9 @@ MANY  = $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 TOOLS = $(ONE) $(MANY)
 LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
 BINS  = $(TOOLS:%=$(B)/%)
-WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/etl.sh scripts/workflow.sh
+WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/etl.sh scripts/cache.sh scripts/workflow.sh
 # What the workflows read.
-WORKFLOW_DATA = scripts/report.awk $(wildcard scripts/sql/*)
+WORKFLOW_DATA = scripts/report.awk scripts/cache.conf.example $(wildcard scripts/sql/*)
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib libcrypto sqlite3 libpq
@@ -111,7 +111,7 @@ install: all completions
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.7 $(MANDIR)/man7
 	install -m 755 $(WORKFLOWS) $(LIBEXEC)
-	install -m 644 scripts/report.awk $(LIBEXEC)
+	install -m 644 scripts/report.awk scripts/cache.conf.example $(LIBEXEC)
 	install -m 644 scripts/sql/* $(LIBEXEC)/sql
 	install -m 644 $(B)/completions/llmutils.bash $(BASHDIR)/llmutils
 	cd $(BASHDIR) && for t in $(TOOLS); do ln -sf llmutils $$t; done

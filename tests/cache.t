@@ -213,7 +213,72 @@ is 'SIGTERM ends it' $? 143
 is '... no tool is left' "$(pgrep -f "$T/spy" | wc -l | tr -d ' ')" 0
 spied >/dev/null
 
+# ---- with Feishu ----
+
+for t in bt-fetch sheet-fetch sql-load sql-query; do
+	[ -x "$B/$t" ] || skip_all "$t is not built"
+done
+export LLMUTILS_BIN="$B"
+mkdir "$T/real" && cd "$T/real" || exit 1
+standin feishu
+printf 'FEISHU_APP_ID=cli_test\nFEISHU_APP_SECRET=secret\nFEISHU_ENDPOINT=%s\n' "$URL" >.env
+chmod 600 .env
+post /_test/tables '{"table_id":"tblIssues","name":"缺陷问题闭环表","fields":[{"field_name":"标题","type":1},{"field_name":"状态","type":3},{"field_name":"人天","type":2}]}' >/dev/null
+post '/_test/rows?table=tblIssues' '[{"标题":"登录失败","状态":"处理中","人天":1.5},{"标题":"已修好","状态":"已关闭"},{"标题":"多行\n文字","状态":"新建"}]' >/dev/null
+post /_test/rows '[{"run_id":"r1","input":"x"}]' >/dev/null
+post /_test/sheets '{"sheet_id":"one","title":"One","rows":[["name","n"],["a",1],["b",2]]}' >/dev/null
+cat >cache.conf <<'END'
+hr_inventory         https://example.feishu.cn/base/bascnTest                 bitable  bitable_cache/hr_inventory.ndjson expect=4
+new_bitable          https://example.feishu.cn/wiki/wikTest?table=tblIssues   bitable  bitable_cache/new_bitable.ndjson
+spreadsheet_example  https://example.feishu.cn/sheets/shtTest                 sheet    spreadsheet_cache/spreadsheet_example.ndjson sheet=One
+END
+ok 'the tools themselves, with keys from .env' status 0 "$cache" --once
+is '... every table of a base' "$(json 'r._table + ":" + JSON.stringify(r["标题"] || r.run_id)' <bitable_cache/hr_inventory.ndjson | sort | tr '\n' ' ')" \
+	'Table 1:"r1" 缺陷问题闭环表:"多行\n文字" 缺陷问题闭环表:"已修好" 缺陷问题闭环表:"登录失败" '
+is '... one table of another' "$(json 'r._table === undefined && r["状态"]' <bitable_cache/new_bitable.ndjson | tr '\n' ' ')" '处理中 已关闭 新建 '
+is '... one sheet' "$(cat spreadsheet_cache/spreadsheet_example.ndjson)" '{"name":"a","n":1}
+{"name":"b","n":2}'
+is '... as many as there should be' "$(states)" 'hr_inventory:ok new_bitable:ok spreadsheet_example:ok '
+for f in README.md README.zh-CN.md; do
+	awk '/^```sh/ { text = 1; block = ""; next } /^```/ { if (block ~ /^jq .*缺陷/) { printf "%s", block; exit } text = 0 }
+		text { block = block $0 "\n" }' "$top/$f" >pipes
+	is "$f: two pipes over the cache" "$(grep -c '^jq' pipes)" 2
+	if command -v jq >/dev/null; then
+		rm -f llmutils.db
+		ok '... run' status 0 bash -e -o pipefail pipes
+		is '... the open items' "$(json 'r["标题"]' <"$out" | wc -l | tr -d ' ') $(grep -c 已关闭 "$out")" '3 0'
+		is '... and the table in SQLite' "$(sql-query 'SELECT COUNT(*) AS n, SUM("人天") AS d FROM issues')" '{"n":3,"d":1.5}'
+	else
+		skip 3 'jq is not installed'
+	fi
+done
+
+# Through several intervals, with faults in between: a reader sees whole copies only.
+post /_test/faults '[{"route":"POST /open-apis/bitable/v1/apps/bascnTest/tables/tblIssues/records/search","nth":3,"act":"status","status":403,"body":{"code":1254302,"msg":"no permission"}},
+	{"route":"POST /open-apis/bitable/v1/apps/bascnTest/tables/tblIssues/records/search","nth":4,"act":"truncate"},
+	{"route":"GET /open-apis/sheets/v3/spreadsheets/shtTest/sheets/query","nth":2,"act":"status","status":403,"body":{"code":1310213,"msg":"no permission"}}]' >/dev/null
+post /_test/log '' >/dev/null
+"$cache" --interval 1s --force >/dev/null 2>said &
+pid=$!
+seen=0 torn=0
+while [ "$(grep -c '^cache: fetched=' said)" -lt 6 ] && [ $seen -lt 600 ]; do
+	seen=$((seen + 1))
+	[ "$(wc -l <bitable_cache/hr_inventory.ndjson) $(wc -l <bitable_cache/new_bitable.ndjson) $(wc -l <spreadsheet_cache/spreadsheet_example.ndjson)" = '4 3 2' ] ||
+		torn=$((torn + 1))
+	sleep 0.05
+done
+kill -TERM $pid
+wait $pid
+is 'six rounds with a service that fails: copies are whole at any time' "$torn" 0
+like '... though fetches have failed' said '^cache: (hr_inventory|new_bitable): not fetched; the copy of '
+like '... of the spreadsheet too' said '^cache: spreadsheet_example: not fetched; the copy of '
+like '... and the last rounds went well' said '^cache: fetched=3 fresh=0 failed=0 rows=9 '
+is '... with no export half done left' "$(find . -name '*.new')" ''
+
 # ---- usage and configuration ----
+
+export LLMUTILS_BIN="$T/spy"
+spied >/dev/null
 
 cd "$T/plain" || exit 1
 ok '--help' status 0 "$cache" --help
