@@ -295,7 +295,11 @@ nap() {
 	done
 	((soonest > 0)) || soonest=1
 	sleep "$soonest" &
-	wait $! || kill $! 2>/dev/null || :
+	sleeper=$!
+	[[ -n $caught ]] || wait $sleeper || :	# a signal that comes now ends it
+	kill $sleeper 2>/dev/null || :
+	wait $sleeper 2>/dev/null || :
+	sleeper=''
 }
 
 serve() {

@@ -7,7 +7,7 @@ export LC_ALL=C
 unset CDPATH	# else cd may go elsewhere, and prints where
 umask 077
 
-bin='' tmp='' group='' caught='' status=0
+bin='' tmp='' group='' sleeper='' caught='' status=0
 started=${EPOCHREALTIME/./}
 
 # The comment at the top of the workflow.
@@ -153,6 +153,7 @@ worse() {
 on_signal() {
 	caught=$1
 	[[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null || :
+	[[ -z $sleeper ]] || kill "$sleeper" 2>/dev/null || :
 }
 
 # ---- watching the tools ----
@@ -164,8 +165,9 @@ watch_messages() {
 
 	trap '' INT TERM HUP	# until the last tool has ended
 	while IFS= read -r line; do
-		[[ $line != [a-z]*:\ read=[0-9]* ]] || printf '%s\n' "$line" >>"$tmp/counts"
-		if [[ -n $verbose ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
+		[[ ! $line =~ ^[a-z-]+:\ read=[0-9] ]] || printf '%s\n' "$line" >>"$tmp/counts"
+		# What is said of a record is always shown; it may quote anything.
+		if [[ -n $verbose || $line == [a-z]*:\ stdin:[0-9]* ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
 			printf '%s\n' "$line" >&2 || :	# a log that is full must not end the tools
 		fi
 	done

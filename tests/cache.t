@@ -186,6 +186,22 @@ spied >/dev/null
 
 # ---- as a service ----
 
+# reader FILE=LINES... - who reads the copies all the time; readers_end writes what had other numbers of lines to torn
+reader() {
+	node -e 'const fs = require("fs"), torn = new Set();
+		setInterval(() => process.argv.slice(1).forEach((a) => {
+			const [file, lines] = a.split("=");
+			if (fs.existsSync(file) && fs.readFileSync(file, "utf8").split("\n").length - 1 !== Number(lines))
+				torn.add(file);
+		}), 10);
+		process.on("SIGTERM", () => { fs.writeFileSync("torn", [...torn].join(" ")); process.exit(); });
+		fs.writeFileSync("reading", "");' "$@" &
+	reader=$!
+	within 60 test -e reading
+}
+readers_end() { kill $reader; wait $reader; }
+rounds_are() { [ "$(grep -c '^cache: fetched=' said)" -ge "$1" ]; }
+
 fresh service <<'END'
 a A bitable a.ndjson
 b B bitable b.ndjson
@@ -194,17 +210,11 @@ gives A "n=\$(cat '$T/service/n' 2>/dev/null || echo 0); echo \$((n + 1)) >'$T/s
 gives B "$(rows 40)"
 "$cache" --interval 1s >/dev/null 2>said &
 pid=$!
-# A reader never sees less than a whole copy.
-seen=0 torn=0
-while [ "$(cat n 2>/dev/null || echo 0)" -lt 6 ] && [ $seen -lt 400 ]; do
-	seen=$((seen + 1))
-	for f in a b; do
-		[ ! -e $f.ndjson ] || [ "$(wc -l <$f.ndjson)" = 40 ] || torn=$((torn + 1))
-	done
-	sleep 0.05
-done
-ok 'it goes on, round after round' test "$(cat n)" -ge 6
-is 'copies are whole at any time, also when fetches fail' $torn 0
+reader a.ndjson=40 b.ndjson=40
+within 60 rounds_are 6
+readers_end
+ok 'it goes on, round after round' rounds_are 6
+is 'copies are whole at any time, also when fetches fail' "$(cat torn)" ''
 ok 'the failures are told' test "$(grep -c '^cache: a: not fetched; the copy of' said)" = 2
 like '... each round ends with a line' said '^cache: fetched=[12] fresh=[01] failed=0 rows='
 kill -TERM $pid
@@ -260,16 +270,13 @@ post /_test/faults '[{"route":"POST /open-apis/bitable/v1/apps/bascnTest/tables/
 post /_test/log '' >/dev/null
 "$cache" --interval 1s --force >/dev/null 2>said &
 pid=$!
-seen=0 torn=0
-while [ "$(grep -c '^cache: fetched=' said)" -lt 6 ] && [ $seen -lt 600 ]; do
-	seen=$((seen + 1))
-	[ "$(wc -l <bitable_cache/hr_inventory.ndjson) $(wc -l <bitable_cache/new_bitable.ndjson) $(wc -l <spreadsheet_cache/spreadsheet_example.ndjson)" = '4 3 2' ] ||
-		torn=$((torn + 1))
-	sleep 0.05
-done
+reader bitable_cache/hr_inventory.ndjson=4 bitable_cache/new_bitable.ndjson=3 spreadsheet_cache/spreadsheet_example.ndjson=2
+within 60 rounds_are 6
+readers_end
 kill -TERM $pid
 wait $pid
-is 'six rounds with a service that fails: copies are whole at any time' "$torn" 0
+ok 'six rounds' rounds_are 6
+is 'with a service that fails: copies are whole at any time' "$(cat torn)" ''
 like '... though fetches have failed' said '^cache: (hr_inventory|new_bitable): not fetched; the copy of '
 like '... of the spreadsheet too' said '^cache: spreadsheet_example: not fetched; the copy of '
 like '... and the last rounds went well' said '^cache: fetched=3 fresh=0 failed=0 rows=9 '
