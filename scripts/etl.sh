@@ -290,7 +290,7 @@ create_usage_table() {
 
 	if [[ $engine == bigquery ]]; then
 		query /dev/null bigquery_table "${department}_logs" || finish
-		bigquery_table daily_character_usage >/dev/null 2>&1 || query /dev/null bigquery_create_usage || finish
+		query /dev/null bigquery_usage_table || finish
 		return
 	fi
 	! has_table daily_character_usage || return 0
@@ -303,9 +303,10 @@ bigquery_table() {	# NAME
 	run_sql "SELECT 1 AS one FROM \`$dataset.$1\` LIMIT 0"
 }
 
-bigquery_create_usage() {
-	"${bin}bq-load" "${loud[@]}" --project "$project" --table "$dataset.daily_character_usage" --create \
-		--schema "$here/sql/usage.bigquery.json" --cluster department,date </dev/null
+bigquery_usage_table() {
+	bigquery_table daily_character_usage >/dev/null 2>&1 ||
+		"${bin}bq-load" "${loud[@]}" --project "$project" --table "$dataset.daily_character_usage" --create \
+			--schema "$here/sql/usage.bigquery.json" --cluster department,date </dev/null
 }
 
 # To name an SQLite database that is not there would create it.
@@ -365,9 +366,12 @@ name_load() {
 	local hash
 
 	hash=$({
-		sha256sum <&6
+		sha256sum <&6 || exit
 		printf '%s\n' "$engine" "$dataset" "$department" "$again"
-	} | sha256sum)
+	} | sha256sum) || {
+		worse 3
+		finish
+	}
 	load=etl_${hash%% *}
 	[[ ! $department =~ ^[A-Za-z0-9_-]{1,100}$ ]] || load=etl_${department}_${hash%% *}
 }
@@ -604,9 +608,13 @@ find_width() {
 draw() {
 	local new
 
+	if [[ -e $svg && ! -f $svg || $svg == /dev/* ]]; then
+		warn "$svg: not a regular file"
+		return 1
+	fi
 	new=$(mktemp "$(dirname -- "$svg")/.${svg##*/}.XXXXXX") || return 1
 	if awk -v from="$from" -v to="$to" -v svg=1 -f "$here/report.awk" "$tmp/sorted" >"$new" &&
-		chmod "$(printf '%o' $((0666 & ~mask)))" "$new" && sync "$new" && mv -f -- "$new" "$svg"; then
+		chmod "$(printf '%o' $((0666 & ~mask)))" "$new" && sync "$new" && mv -fT -- "$new" "$svg"; then
 		sync "$(dirname -- "$svg")" 2>/dev/null || :
 		return 0
 	fi

@@ -229,6 +229,33 @@ an expired token|{"route":"$search","nth":2,"act":"status","status":400,"body":{
 1254030|{"route":"$search","nth":2,"act":"status","status":200,"body":{"code":1254030,"msg":"TooLargeResponse"}}
 E2
 
+# ---- as a user, whose token expires in the middle
+FEISHU_TOKEN_STORE=$T/feishu.json
+export FEISHU_TOKEN_STORE
+config '{"device":0,"device_interval":1}'
+ok 'a login' status 0 fs-auth --device login
+post /_test/log '' >/dev/null
+config '{"later":{"calls":25,"of":"search","config":{"advance":7201}}}'
+run bt-fetch -v bascnTest --page-size 25
+ok 'a token that expires behind half of 50 pages: all rows, once' complete
+like '... in so many pages' err 'written=1234 tables=1 pages=50 requests='
+get /_test/log >log
+is '... by one refresh, as the user all the time' \
+	"$st $(json_all '["oauth/v3/token", "tenant_access_token"].map((p) => rows[0].filter((c) => c.path.includes(p)).length).join()' <log)" '0 1,0'
+is '... and one call that was sent again' \
+	"$(json_all 'rows[0].filter((c) => c.path.endsWith("search")).map((c) => (c.status === 200 ? "." : c.status)).join("")' <log)" \
+	.........................400.........................
+config '{"user_collaborator":false}'
+ok 'a document that the user may not read' status 2 bt-fetch bascnTest -t tblTest
+like '... is told in other words than to an app' err '91403.*: the user has no right to it: whoever owns it must share it'
+ok '... to which it may be added' status 0 bt-fetch --as app bascnTest -t tblTest
+config '{"user_collaborator":true,"collaborator":false}'
+ok '... as' status 2 bt-fetch --as app bascnTest -t tblTest
+like '... it says' err '91403.*: add the app to the document'
+config '{"collaborator":true}'
+unset FEISHU_TOKEN_STORE
+rm feishu.json
+
 # ---- never a short export that looks complete
 fails() {	# NAME FAULT MESSAGE ROWS
 	faults "[$2]"
@@ -249,6 +276,19 @@ fails 'fewer than there are' "{\"route\":\"$search\",\"nth\":2,$(page false t 12
 fails 'more than there are' "{\"route\":\"$search\",$(page false t 1 "$record,$record")}" 'gave 2 records of the 1 ' 2
 fails 'no way to the next page' "{\"route\":\"$search\",\"nth\":2,$(page true '' 1234 "$record")}" 'no page_token' 500
 fails 'around in circles' "{\"route\":\"$search\",\"nth\":2,\"times\":2,$(page true t 1234 "$record")}" 'no new page_token' 501
+fails 'around in larger circles' "{\"route\":\"$search\",$(page true a 1 "$record")},{\"route\":\"$search\",\"nth\":2,$(page true b 1 "$record")},{\"route\":\"$search\",\"nth\":3,$(page false '' 3 "$record")}" \
+	'gave 2 records of the 1 ' 2
+token='POST /open-apis/auth/v3/tenant_access_token/internal'
+for answer in '"tenant_access_token":"t-x\r\nEvil: 1","expire":7200' '"tenant_access_token":"","expire":7200' '"tenant_access_token":7'; do
+	faults "[{\"route\":\"$token\",\"times\":0,\"act\":\"status\",\"status\":200,\"body\":{\"code\":0,$answer}}]"
+	run bt-fetch bascnTest
+	is "an app's token that is none (${#answer})" "$st $(grep -c "Feishu's answer holds no tenant_access_token" err)" '3 1'
+done
+for expire in 9223372036854775807 -9223372036854775807; do
+	faults "[{\"route\":\"$token\",\"nth\":1,\"act\":\"status\",\"status\":200,\"body\":{\"code\":0,\"tenant_access_token\":\"t-x\",\"expire\":$expire}}]"
+	ok "one that lives $expire seconds is replaced where the service does not take it" status 0 bt-fetch bascnTest
+done
+faults '[]'
 fails 'a record without its id' "{\"route\":\"$search\",\"nth\":2,$(page true t 1234 '{"fields":{}}')}" 'a record without its id' 500
 fails 'a record without its fields' "{\"route\":\"$search\",\"nth\":2,$(page true t 1234 '{"record_id":"recX"}')}" 'a record without its fields' 500
 faults "[{\"route\":\"$search\",\"nth\":2,\"act\":\"delay\",\"ms\":0},{\"route\":\"$search\",$(page true x 3 "$record")},{\"route\":\"$search\",\"nth\":2,$(page false '' 4 "$record,$record,$record")}]"

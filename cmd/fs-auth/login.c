@@ -23,6 +23,7 @@
 #define DEFAULT_SCOPE	"bitable:app sheets:spreadsheet:readonly wiki:wiki:readonly"
 #define OFFLINE		"offline_access"	/* gives the refresh token */
 #define BROWSER_MS	600000			/* for the user to find the password */
+#define FASTEST_MS	1000
 #define SLOWER_MS	5000
 #define SLOWEST_MS	60000
 #define SECRET_BYTES	32
@@ -238,6 +239,19 @@ by_browser(struct oauth *o, const char *scope, struct oauth_tokens *t, struct oa
 
 /* ---- by another device ---- */
 
+/* How long to wait before the next question: as the service says, within reason, and not beyond the end. */
+static int
+pause_ms(int64_t *interval_ms, int64_t end)
+{
+	int64_t left = end - when_mono();
+
+	if (*interval_ms < FASTEST_MS)
+		*interval_ms = FASTEST_MS;
+	if (*interval_ms > SLOWEST_MS)
+		*interval_ms = SLOWEST_MS;
+	return (int)(left < 0 ? 0 : left < *interval_ms ? left : *interval_ms);
+}
+
 static enum oauth_result
 by_device(struct oauth *o, const char *scope, struct oauth_tokens *t, struct oauth_error *e)
 {
@@ -250,7 +264,7 @@ by_device(struct oauth *o, const char *scope, struct oauth_tokens *t, struct oau
 	warn("open this address on any device: %s%s%s%s", d.url, d.user_code != NULL ? " (code " : "",
 	    d.user_code != NULL ? d.user_code : "", d.user_code != NULL ? ")" : "");
 	do {
-		if (std_wait((int)d.interval_ms) == -1) {
+		if (std_wait(pause_ms(&d.interval_ms, end)) == -1) {
 			r = OAUTH_INTERRUPTED;
 			break;
 		}
@@ -259,8 +273,6 @@ by_device(struct oauth *o, const char *scope, struct oauth_tokens *t, struct oau
 			d.interval_ms += SLOWER_MS;
 		if (r == OAUTH_GAVE_UP)
 			d.interval_ms += 1000;
-		if (d.interval_ms > SLOWEST_MS)
-			d.interval_ms = SLOWEST_MS;
 	} while ((r == OAUTH_PENDING || r == OAUTH_SLOWER || r == OAUTH_GAVE_UP) && when_mono() < end);
 	if (r == OAUTH_PENDING || r == OAUTH_SLOWER) {
 		buf_clear(&e->text);

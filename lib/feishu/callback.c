@@ -232,14 +232,14 @@ serve_some(struct listener *l, int64_t until)
 {
 	struct pollfd p[MOST_CONNECTIONS + 2];
 	enum callback_result r = CALLBACK_MORE;
-	int64_t now = when_mono();
+	int64_t left = until - when_mono();
 	size_t n = l->n;
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = l->c[i].fd, .events = POLLIN };
 	p[n] = (struct pollfd){ .fd = sig_fd(), .events = POLLIN };
 	p[n + 1] = (struct pollfd){ .fd = l->fd, .events = POLLIN };
-	if (poll(p, (nfds_t)n + 2, (int)(until - now < 1000 ? until - now : 1000)) == -1 && errno != EINTR)
+	if (poll(p, (nfds_t)n + 2, left < 0 ? 0 : left < 1000 ? (int)left : 1000) == -1 && errno != EINTR)
 		return CALLBACK_FAILED;
 	/* From the last, so that dropping one moves none that is still to come. */
 	for (size_t i = n; i-- > 0 && r != CALLBACK_CODE && r != CALLBACK_DENIED; ) {

@@ -12,6 +12,7 @@
 #include "json/str.h"
 
 #define RENEW_EARLY_MS	180000	/* the official SDK renews three minutes before the end */
+#define MOST_LIFE_S	86400	/* of the app's token, which lives two hours */
 #define CONFLICT_MS	500	/* least pause after a write conflict */
 #define MOST_RESET_MS	60000	/* the rate header has no documented bound */
 #define TOO_LARGE	413	/* HTTP, from a gateway: taken for a code */
@@ -39,6 +40,9 @@ enum retry { NEVER, LATER, UNSURE, CONFLICT, HEAVY, TOKEN, USER_TOKEN };
 #define NO_TOKEN_SCOPE	99991676
 #define NO_USER_SCOPE	99991679
 #define USER_TOKEN_INVALID 99991668
+#define NO_RIGHT	91403
+#define NO_SHEET_RIGHT	1310213
+#define NO_NODE_RIGHT	131006
 #define LOG_IN_AGAIN "log in again: fs-auth login"
 
 static const struct code {
@@ -60,7 +64,7 @@ static const struct code {
 	{ 91402, 91402, FEISHU_NO_BASE, NEVER, "no such document: check its address or token (FEISHU_BASE_ID)" },
 	{ 1254004, 1254004, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
 	{ 1254041, 1254041, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
-	{ 91403, 91403, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\", with edit rights" },
+	{ NO_RIGHT, NO_RIGHT, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\", with edit rights" },
 	{ 1254301, 1254306, FEISHU_OTHER, NEVER, "the base has advanced permissions: give the app a role that may edit" },
 	{ 1254045, 1254045, FEISHU_FIELD, NEVER, NULL },
 	{ 1254006, 1254006, FEISHU_GONE, NEVER, NULL },
@@ -86,7 +90,7 @@ static const struct code {
 	{ 90217, 90217, FEISHU_OTHER, LATER, NULL },
 	{ 90221, 90221, FEISHU_LESS, NEVER, NULL },
 	{ 90235, 90235, FEISHU_OTHER, LATER, NULL },
-	{ 1310213, 1310213, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\"" },
+	{ NO_SHEET_RIGHT, NO_SHEET_RIGHT, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\"" },
 	{ 1310214, 1310214, FEISHU_OTHER, NEVER, "no such spreadsheet: copy the address from the browser again" },
 	{ 99991400, 99991400, FEISHU_OTHER, LATER, NULL },
 	{ 99991403, 99991403, FEISHU_OTHER, NEVER, "the tenant's calls of this month are used up; run again next month, or upgrade" },
@@ -102,7 +106,7 @@ static const struct code {
 	{ 99991662, 99991662, FEISHU_OTHER, NEVER, "the app is disabled" },
 	{ 99991673, 99991673, FEISHU_OTHER, NEVER, "the app is not installed in this tenant" },
 	{ 131005, 131005, FEISHU_OTHER, NEVER, "no such wiki page; copy the address from the browser again" },
-	{ 131006, 131006, FEISHU_OTHER, NEVER, "give the app access to the wiki page" },
+	{ NO_NODE_RIGHT, NO_NODE_RIGHT, FEISHU_OTHER, NEVER, "give the app access to the wiki page" },
 	{ 131009, 131009, FEISHU_OTHER, LATER, NULL },
 };
 
@@ -264,12 +268,21 @@ put_remedy(const struct feishu *f, struct feishu_reply *r)
 	}
 }
 
+/* An app is added to a document; with a user it is shared. */
+static const char *
+hint_for(const struct feishu *f, long code)
+{
+	if (f->as != APP && (code == NO_RIGHT || code == NO_SHEET_RIGHT || code == NO_NODE_RIGHT))
+		return "the user has no right to it: whoever owns it must share it";
+	return look_up(code)->hint;
+}
+
 static void
 explain_code(const struct feishu *f, struct feishu_reply *r, const struct http_response *http)
 {
 	const struct member *msg = scan_find(&r->scan, "msg", 3), *e = scan_find(&r->scan, "error", 5);
 	struct span error = e != NULL ? e->val : (struct span){ "{}", 2 }, inner;
-	const char *hint = look_up(r->code)->hint;
+	const char *hint = hint_for(f, r->code);
 
 	if (e == NULL && JSON_MEMBER(r->data, "error", &inner))
 		error = inner;
@@ -366,6 +379,7 @@ get_app_token(struct feishu *f, struct feishu_reply *r)
 	const struct member *token, *expire;
 	enum feishu_result result;
 	int64_t life;
+	bool ok;
 
 	buf_adds(&body, "{\"app_id\":");
 	json_encode(f->app.id, strlen(f->app.id), &body);
@@ -381,14 +395,17 @@ get_app_token(struct feishu *f, struct feishu_reply *r)
 		return result;
 	token = scan_find(&r->scan, "tenant_access_token", 19);
 	expire = scan_find(&r->scan, "expire", 6);
-	if (token == NULL || !json_is_string(token->val) || token->val.len > 8192) {
+	if (token != NULL && token->val.len <= 8192)
+		put_text(token->val, &body);
+	if ((ok = login_is_token(buf_str(&body))))
+		set_token(f, buf_str(&body));
+	wipe_buf(&body);
+	if (!ok) {
 		buf_adds(&r->error, "Feishu's answer holds no tenant_access_token");
 		return FEISHU_GAVE_UP;
 	}
-	put_text(token->val, &body);
-	set_token(f, buf_str(&body));
-	wipe_buf(&body);
-	life = expire == NULL ? 0 : strtol(expire->val.p, NULL, 10) * 1000;
+	life = expire == NULL ? 0 : strtol(expire->val.p, NULL, 10);
+	life = (life < 0 ? 0 : life < MOST_LIFE_S ? life : MOST_LIFE_S) * 1000;
 	f->renew_at = when_mono() + life - (life / 2 < RENEW_EARLY_MS ? life / 2 : RENEW_EARLY_MS);
 	return FEISHU_OK;
 }

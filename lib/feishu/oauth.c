@@ -188,7 +188,9 @@ judge(const struct http_request *rq, const struct http_response *r, int64_t *wai
 		v = r->status < 300 ? HTTP_UNSURE : http_judge(rq, r, wait_ms);
 	} else {
 		object = (struct span){ copy.p, copy.len };
-		if (code_of(object) == 0 && (!JSON_MEMBER(object, "error", &error) || !json_is_string(error)))
+		/* Also a code that nobody has seen yet, with a status that speaks for itself. */
+		if ((code_of(object) == 0 && (!JSON_MEMBER(object, "error", &error) || !json_is_string(error))) ||
+		    (look_up(code_of(object))->code == 0 && (r->status >= 500 || r->status == 429)))
 			v = http_judge(rq, r, wait_ms);
 		else
 			v = look_up(code_of(object))->result == OAUTH_GAVE_UP ? HTTP_LATER : HTTP_FINAL;

@@ -48,7 +48,7 @@ number_member(struct span object, const char *name, uint32_t max, uint32_t *n)
 	return true;
 }
 
-/* As the service gives it, from 0.  What it is in rows and columns, sheets_settle tells. */
+/* The service counts from 0, and the ends belong to the merge. */
 static void
 add_merge(struct sheet *sheet, struct span item)
 {
@@ -60,7 +60,7 @@ add_merge(struct sheet *sheet, struct span item)
 	    !number_member(item, "end_column_index", GRID_MOST_COLUMNS, &m.right) || m.bottom < m.top || m.right < m.left)
 		return;
 	sheet->merges = mem_grow(sheet->merges, &sheet->merges_cap, sheet->n_merges + 1, sizeof *sheet->merges);
-	sheet->merges[sheet->n_merges++] = m;
+	sheet->merges[sheet->n_merges++] = (struct range){ m.top + 1, m.left + 1, m.bottom + 1, m.right + 1 };
 }
 
 static void
@@ -70,6 +70,14 @@ free_sheet(struct sheet *sheet)
 	free(sheet->title);
 	free(sheet->kind);
 	free(sheet->merges);
+}
+
+static int
+by_top(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->top != y->top ? (x->top < y->top ? -1 : 1) : x->left < y->left ? -1 : x->left > y->left;
 }
 
 static bool
@@ -91,50 +99,9 @@ read_sheet(struct span item, struct sheet *sheet)
 	if (JSON_MEMBER(item, "merges", &v) && v.p[0] == '[')
 		for (it = json_open(v); json_next_element(&it, &merge); )
 			add_merge(sheet, merge);
+	if (sheet->n_merges != 0)
+		qsort(sheet->merges, sheet->n_merges, sizeof *sheet->merges, by_top);
 	return true;
-}
-
-static int
-by_top(const void *a, const void *b)
-{
-	const struct range *x = a, *y = b;
-
-	return x->top != y->top ? (x->top < y->top ? -1 : 1) : x->left < y->left ? -1 : x->left > y->left;
-}
-
-/* Is this a single cell, if its ends do not belong to it? */
-static bool
-needs_its_ends(const struct range *m)
-{
-	return m->bottom == m->top || m->right == m->left || (m->bottom - m->top == 1 && m->right - m->left == 1);
-}
-
-/*
- * The reference does not say whether the ends of a merge belong to it.  But a merge has two cells at least, and
- * mostly is one row or one column: so one of them is enough to tell.
- */
-static void
-settle_merges(struct sheets *list)
-{
-	bool inclusive = false;
-
-	for (size_t i = 0; i < list->n; i++)
-		for (size_t j = 0; j < list->v[i].n_merges; j++)
-			inclusive = inclusive || needs_its_ends(&list->v[i].merges[j]);
-	for (size_t i = 0; i < list->n; i++) {
-		struct sheet *sheet = &list->v[i];
-
-		for (size_t j = 0; j < sheet->n_merges; j++) {
-			struct range *m = &sheet->merges[j];
-
-			m->top++;
-			m->left++;
-			m->bottom += inclusive;
-			m->right += inclusive;
-		}
-		if (sheet->n_merges != 0)
-			qsort(sheet->merges, sheet->n_merges, sizeof *sheet->merges, by_top);
-	}
 }
 
 enum feishu_result
@@ -161,7 +128,6 @@ spreadsheet_list(struct spreadsheet *s, struct sheets *list)
 			return wrong(s, FEISHU_GAVE_UP, "Feishu's answer holds a sheet without its id, title or size");
 		}
 	}
-	settle_merges(list);
 	return FEISHU_OK;
 }
 

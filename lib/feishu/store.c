@@ -262,11 +262,14 @@ int
 store_lock(const char *path)
 {
 	struct buf name = { 0 };
+	char *real;
 	int fd, saved;
 
 	if (make_dirs(path) == -1)
 		return -1;
-	buf_addf(&name, "%s.lock", path);
+	real = realpath(path, NULL);		/* one lock for one store, by whatever links it is named */
+	buf_addf(&name, "%s.lock", real != NULL ? real : path);
+	free(real);
 	fd = file_lock(buf_str(&name), 0600, true);
 	saved = errno;
 	buf_free(&name);
