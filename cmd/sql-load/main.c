@@ -120,7 +120,8 @@ give_up(struct load *l, enum db_status st)
 		die(ST_USAGE, "%s", why);
 	if (nothing)
 		die(ST_FAILED, "%s; nothing was loaded", why);
-	die(ST_FAILED, "%s; stopped after %llu rows; run again to go on", why, (unsigned long long)l->accepted);
+	die(ST_FAILED, "%s; stopped after %llu rows; %s", why, (unsigned long long)l->accepted,
+	    opts.load_id != NULL || opts.key != NULL ? "run again to go on" : "without --load-id or --key, to run it again would load them twice");
 }
 
 /* Something failed: connect anew after a while, or end. */

@@ -106,7 +106,7 @@ struct db {
 	void	*conn;
 	char	*dsn;		/* owned; may hold a password: not for messages */
 	bool	 password;	/* it does */
-	bool	 begun;		/* something was loaded by this run */
+	bool	 begun;		/* something was done by this run: loaded, or by a statement that no transaction can undo any more */
 	bool	 unsure;	/* a commit was sent, its answer lost */
 	char	 ticket[UUID_SIZE];	/* PostgreSQL: of the last batch, in llmutils_loads */
 	const char *load_id;	/* NULL: the load has no name; borrowed */

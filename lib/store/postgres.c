@@ -31,13 +31,14 @@
 
 #define CONNECT_SECONDS	"10"
 #define CANCEL_SECONDS	3
+#define COMMIT_MS	1000	/* once a signal came: until the server is asked to hurry */
 #define COPY_PIECE	((size_t)256 << 10)
 #define STAGING_NAME	"llmutils_staging"
 #define STAGING		"pg_temp." STAGING_NAME
 
 struct pg {
 	PGconn	*c;
-	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for */
+	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for, after a signal with less patience */
 	bool	 tickets;	/* llmutils_loads is there */
 	bool	 claimed;	/* on this connection */
 	size_t	 bad;		/* the row (from 0) of the COPY that the last error names, or SIZE_MAX */
@@ -162,18 +163,14 @@ lost(struct db *db)
 	return db_error(db, DB_AGAIN, "%s", PQerrorMessage(pg->c));
 }
 
-static enum db_status
-stopped(struct db *db)
+/* Ask the server to end the statement.  One that is gone never answers, and PQcancel knows no limit of time: so a child asks. */
+static void
+cancel_statement(struct pg *pg)
 {
-	struct pg *pg = db->conn;
 	PGcancel *cancel = PQgetCancel(pg->c);
 	char why[256];
 	pid_t child;
 
-	/*
-	 * The connection is closed next; without this the server would notice that only with its next answer.  One that is
-	 * gone never answers, and PQcancel knows no limit of time: so a child asks.
-	 */
 	if (cancel != NULL && (child = fork()) == 0) {
 		(void)signal(SIGALRM, SIG_DFL);
 		(void)alarm(CANCEL_SECONDS);
@@ -184,20 +181,36 @@ stopped(struct db *db)
 			;
 	}
 	PQfreeCancel(cancel);
+}
+
+/* The connection is closed next; without this the server would notice that only with its next answer. */
+static enum db_status
+stopped(struct db *db)
+{
+	cancel_statement(db->conn);
 	return db_error(db, DB_STOPPED, "interrupted");
 }
 
-/* Wait for the socket and take what has come. */
+/*
+ * Wait for the socket and take what has come.  A COMMIT may wait for ever, for a lock or a standby; cancelled it still ends with
+ * an answer, either way.
+ */
 static enum db_status
 pump(struct db *db, short events)
 {
 	struct pg *pg = db->conn;
 	struct pollfd fd[2] = { { .fd = PQsocket(pg->c), .events = events }, { .fd = sig_fd(), .events = POLLIN } };
 
+	bool hurry = pg->unstoppable && sig_caught() != 0;
+	int ready;
+
 	if (fd[0].fd == -1)
 		return lost(db);
-	if (poll(fd, pg->unstoppable ? 1 : 2, -1) == -1 && errno != EINTR)
+	ready = poll(fd, hurry ? 1 : 2, hurry ? COMMIT_MS : -1);
+	if (ready == -1 && errno != EINTR)
 		return db_error(db, DB_FAILED, "poll: %s", strerror(errno));
+	if (ready == 0)
+		cancel_statement(pg);
 	if (sig_caught() != 0 && !pg->unstoppable)
 		return stopped(db);
 	return PQconsumeInput(pg->c) ? DB_OK : lost(db);
@@ -603,33 +616,36 @@ begin(struct db *db, const struct db_load *l)
 	return st;
 }
 
-/* Create a table of ours if it is not there; also IF NOT EXISTS needs the right to. */
+/* Create a table of ours if it is not there; also IF NOT EXISTS needs the right to.  One that is there may be another user's. */
 static enum db_status
-pg_has_table(struct db *db, const char *name, const char *create)
+pg_has_table(struct db *db, const char *name, const char *rights, const char *create)
 {
-	bool there;
+	static const char sql[] = "SELECT t IS NOT NULL, (SELECT bool_and(has_table_privilege(t, p)) FROM unnest(string_to_array($2, ',')) AS p) "
+	    "FROM to_regclass($1) AS t";
+	bool there, ours;
 	PGresult *r;
-	enum db_status st = run(db, "SELECT to_regclass($1) IS NOT NULL", &name, 1, &r);
+	enum db_status st = run(db, sql, (const char *const[]){ name, rights }, 2, &r);
 
 	if (st != DB_OK)
 		return st;
 	there = PQgetvalue(r, 0, 0)[0] == 't';
+	ours = PQgetvalue(r, 0, 1)[0] == 't';
 	PQclear(r);
 	if (there)
-		return DB_OK;
+		return ours ? DB_OK : db_error(db, DB_USAGE, "permission denied for table %s", name);
 	return creating(db, pg_command(db, create));
 }
 
-/* The table of tickets.  Without the right to create it one has to do without. */
+/* The table of tickets.  Without the right to it one has to do without. */
 static enum db_status
 open_tickets(struct db *db)
 {
 	struct pg *pg = db->conn;
-	enum db_status st = pg_has_table(db, "llmutils_loads",
+	enum db_status st = pg_has_table(db, "llmutils_loads", "SELECT,INSERT,DELETE",
 	    "CREATE TABLE IF NOT EXISTS llmutils_loads (ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
 
 	if (st == DB_USAGE && db->tell != NULL)
-		db->tell("llmutils_loads cannot be created: a connection that is lost during a commit will end the load");
+		db->tell("llmutils_loads cannot be created or written: a connection that is lost during a commit will end the load");
 	pg->tickets = st == DB_OK;
 	return st == DB_USAGE ? DB_OK : st;
 }
@@ -649,10 +665,10 @@ pg_claim(struct db *db, const char *table)
 	static const char again[] = "UPDATE llmutils_marks SET run = run WHERE run = $1::uuid RETURNING records, rows_loaded";
 	struct pg *pg = db->conn;
 	PGresult *r;
-	enum db_status st = pg_has_table(db, "llmutils_marks", create);
+	enum db_status st = pg_has_table(db, "llmutils_marks", "SELECT,INSERT,UPDATE", create);
 
 	if (st == DB_USAGE)
-		return db_error(db, st, "llmutils_marks cannot be created: %s", buf_str(&db->error));
+		return db_error(db, st, "llmutils_marks cannot be created or written: %s", buf_str(&db->error));
 	if (st == DB_OK && db->claimed)
 		st = run(db, again, (const char *const[]){ db->run }, 1, &r);
 	else if (st == DB_OK)
@@ -923,6 +939,7 @@ find_values(struct db *db, const struct sql_names *names, const struct db_param 
 static enum db_status
 pg_query(struct db *db, const char *text, const struct db_param *param, size_t n, db_sink *sink, void (*idle)(void *), void *arg)
 {
+	struct pg *pg = db->conn;
 	struct sql_names names = { 0 };
 	struct buf sql = { 0 };
 	enum db_status st = DB_OK;
@@ -934,6 +951,7 @@ pg_query(struct db *db, const char *text, const struct db_param *param, size_t n
 		if ((st = find_values(db, &names, param, n, values)) == DB_OK)
 			st = run_statement(db, &sql, values, names.n, sink, idle, arg);
 		free(values);
+		db->begun |= st == DB_OK && PQtransactionStatus(pg->c) == PQTRANS_IDLE;
 	}
 	free(names.name);
 	buf_free(&sql);

@@ -585,6 +585,7 @@ sqlite_query(struct db *db, const char *sql, const struct db_param *param, size_
 		if ((st = bind_params(db, s, param, n)) == DB_OK)
 			st = run_statement(db, s, sink, arg);
 		sqlite3_finalize(s);
+		db->begun |= st == DB_OK && sqlite3_get_autocommit(db->conn);
 	}
 	return st;
 }
