@@ -262,25 +262,33 @@ done
 
 # The entries stand all around the changes of the clocks; cc-sum knows the days of a zone by another way.
 on sqlite
-for zone in America/New_York Africa/Cairo America/Havana Pacific/Apia Asia/Taipei America/Sao_Paulo Australia/Lord_Howe; do
-	for day in 2024-03-10 2024-11-03 2024-04-26 2024-11-01 2011-12-30 2018-11-04 2018-02-18; do
+while read -r zone days; do
+	for day in $days; do
 		awk -v from="$(date -u -d "$day - 1 day" +%s)" 'BEGIN { for (i = 0; i < 288; i++) print "@" from + i * 900 + (i % 3) * 450 }' |
 			date -u -f - +%FT%TZ
-	done | sort -u | while read -r t; do entry "$t" "u$((${#t} % 3))" '"中a"'; done >around
-	cc-count around | cc-sum --tz $zone --by date=timestamp:day,user_name | json '[r.date, r.user_name, r.ch_characters].join(" ")' | sort >want
+	done | while read -r t; do entry "$t" "u$((${#t} % 3))" '"中a"'; done >around
+	cc-count around | cc-sum --tz "$zone" --by date=timestamp:day,user_name | json '[r.date, r.user_name, r.ch_characters].join(" ")' | sort >want
 	rm -f all.db*
 	etl write -q --department around <around 2>/dev/null
-	for day in 2024-03-10 2024-11-03 2024-04-26 2024-11-01 2011-12-30 2018-11-04 2018-02-18; do
-		etl summary -q --department around --tz $zone --from "$(date -u -d "$day - 3 days" +%F)" --to "$(date -u -d "$day + 3 days" +%F)"
+	for day in $days; do
+		etl summary -q --department around --tz "$zone" --from "$(date -u -d "$day - 2 days" +%F)" --to "$(date -u -d "$day + 2 days" +%F)"
 	done
 	etl_read around | json '[r.date, r.user_name, r.ch_characters].join(" ")' | sort >got
 	same "the days of $zone are those of cc-sum" got want
-done
+done <<'END'
+America/New_York 2024-03-10 2024-11-03
+Africa/Cairo 2024-04-26 2024-11-01
+America/Havana 2024-03-10 2024-11-03
+Pacific/Apia 2011-12-30
+Asia/Taipei 2024-04-26
+America/Sao_Paulo 2018-11-04 2018-02-18
+Australia/Lord_Howe 2024-04-07 2024-10-06
+END
 for z in Nowhere/Town ../../etc/passwd '' +25:99; do
 	ok "the zone '$z' is refused" status 2 etl summary --department around --date 2024-03-10 --tz "$z"
 done
-ok 'a range of days' status 0 etl summary --department around --from 2023-12-30 --to 2024-03-12
-like '... is counted' "$err" '^etl: days=74 rows=[0-9]+ seconds='
+ok 'a range of days' status 0 etl summary --department around --from 2024-02-25 --to 2024-03-12
+like '... is counted' "$err" '^etl: days=17 rows=[0-9]+ seconds='
 ok 'a range that is none' status 2 etl summary --department around --from 2024-03-12 --to 2023-12-30
 for d in today yesterday; do
 	ok "--date $d" status 0 etl summary --department around --date $d
@@ -292,8 +300,8 @@ for e in $engines; do
 	on "$e"
 	# "-" and blanks are in a name of each engine, quotes and the rest not in one of BigQuery.
 	case $e in
-	bigquery) names='衛生福利部|select|a-b c_d|0' refused="o'x|a.b|a\`b|x; DROP|\$(id)|x:y" ;;
-	*) names="衛生福利部|select|a-b c_d|0|o'\"; DROP TABLE x;--|a.b|\`id\`\$(id)&\\1|%s %n" refused= ;;
+	bigquery) names='衛生福利部|select|0 a-b c_d' refused="o'x|a.b|a\`b|x; DROP|\$(id)|x:y" ;;
+	*) names="衛生福利部|select|0 a-b c_d|o'\"; DROP TABLE x;--|a.b %s %n \`id\`\$(id)&\\1" refused= ;;
 	esac
 	printf '%s' "$names" | tr '|' '\n' >names && echo >>names
 	while read -r d; do
@@ -410,6 +418,19 @@ on sqlite
 ok 'no room for the entries: status 3' sh -c 'ulimit -f 64; "$0" write --db sqlite:full.db --department full <large 2>/dev/null; [ $? = 3 ]' "$etl"
 ok '... and nothing is loaded' test ! -e full.db
 
+printf '#!/bin/sh\n[ "$(readlink /proc/self/fd/0 | grep -c entries)" = 0 ] || exit 1\nexec %s "$@"\n' "$(command -v sha256sum)" >"$T/spy/sha256sum"
+chmod +x "$T/spy/sha256sum"
+unspy sql-query bq-query
+ok 'a load that cannot be named: status 3' env PATH="$T/spy:$PATH" sh -c '"$0" write --db sqlite:unnamed.db --department d <example 2>/dev/null; [ $? = 3 ]' "$etl"
+ok '... and nothing is loaded' test ! -e unnamed.db
+rm "$T/spy/sha256sum"
+for what in 'a: read=99 rejected=55 loaded=44' 'a: GET b'; do
+	entry 2021-01-01T00:00:00Z u '"x"' ",\"$what\":1" >quoting
+	ok "a message that quotes '$what'" status 1 etl write --department quoting <quoting
+	like '... is shown' "$err" "^sql-load: stdin:1: .*'$what'"
+	like '... and not taken for the counts' "$err" '^etl: read=1 loaded=0 rejected=1 '
+done
+
 # ---- tables of botrun-log ----
 
 case $engines in
@@ -489,6 +510,15 @@ etl_read zone 2024-05-10 2024-05-10 >double
 ok 'BigQuery: another summary comes between' env LLMUTILS_BIN="$T/spy" "$etl" summary $database --department zone --date 2024-05-10
 ok '... it did' test -e raced
 is '... and nothing is doubled' "$(etl_read zone 2024-05-10 2024-05-10 | json 'r.user_name + r.ch_characters')" first3
+printf '#!/bin/sh\ncase "$(cat)" in *daily*) echo $$ >"%s/probing"; exec sleep 60 ;; esac\n' "$T" | spy bq-query
+LLMUTILS_BIN=$T/spy "$etl" summary $database --department zone --date 2024-05-10 2>said &
+pid=$!
+ok 'BigQuery: it looks for the table of the days' within 20 test -s probing
+kill -TERM $pid
+wait $pid
+is '... a signal ends it' $? 143
+ok '... and does not wait for the answer' sh -c '! kill -0 "$0" 2>/dev/null' "$(cat probing)"
+unspy bq-query
 bq-query -q -p test-project 'SELECT 1 AS one FROM `test-project.botrun.zone_logs` LIMIT 0' && get /_test/jobs >jobs
 is 'BigQuery: the dataset is in Taiwan' "$(json_all 'rows[0].filter((j) => j.configuration.load && j.configuration.load.destinationTable.datasetId === "botrun").every((j) => j.jobReference.location === "asia-east1")' <jobs)" true
 
@@ -549,7 +579,9 @@ for w in 'read --department 資訊處' report; do
 done
 like '... for dark pages too' chart.svg 'prefers-color-scheme: dark'
 is '... with the mode that the caller wants' "$(umask 027; rm -f chart.svg; etl report --from 2024-05-01 --to 2024-05-31 --svg chart.svg >/dev/null; stat -c %a chart.svg)" 640
-cp chart.svg chart.before
+mkdir -p folder
+ok 'a folder in its place: status 3' status 3 etl report --date 2024-05-01 --svg folder
+is '... nothing is in it' "$(ls -A folder)" ''
 ok 'a chart that cannot be written: status 3' status 3 etl report --date 2024-05-01 --svg nowhere/chart.svg
 is '... nothing is left beside' "$(find . -maxdepth 1 -name '.chart*')" ''
 node -e '
