@@ -15,7 +15,7 @@
 # A line of FILE is a source:  NAME ADDRESS bitable|sheet COPY [expect=ROWS] [table=T] [sheet=S]
 # COPY is replaced in one step, by whole exports only.  Settings may be in a file .env there (KEY=VALUE lines).
 #
-# Exit status: 0 all done, or another cache.sh is at work here; 1 done, but the rows are not as many as expected (summary:
+# Exit status: 0 all done, or another cache.sh is at work on FILE; 1 done, but the rows are not as many as expected (summary:
 # a copy is missing, failed or not as expected); 2 wrong usage or configuration; 3 a source failed, its old copy stays; 128+N
 # by signal N.
 # shellcheck disable=SC2034,SC2154,SC2317	# workflow.sh uses and sets variables; the stages are called by name
@@ -86,7 +86,7 @@ unit() {
 
 # Of each, in the order of the file; and by name what is known of its last fetch.
 names=()
-declare -A address kind copy expect part tried failure
+declare -A address kind copy path expect part tried failure
 
 # The blank-separated words of a line, where double quotes keep blanks: words.
 split() {
@@ -101,19 +101,24 @@ split() {
 }
 
 take_source() {	# LINE NUMBER
-	local where="${config##*/}:$2" name word i
+	local where="$sources:$2" name word i real
 
 	split "$1" || misuse "$where: a quote without its end"
 	((${#words[@]} > 0)) || return 0
 	((${#words[@]} >= 4)) || misuse "$where: not NAME ADDRESS bitable|sheet COPY"
 	name=${words[0]}
+	real=$(realpath -m -- "${words[3]}") || exit 3
 	for i in "${names[@]}"; do
 		[[ $i != "$name" ]] || misuse "$where: there is another source $name"
-		[[ ${copy[$i]} != "${words[3]}" ]] || misuse "$where: ${words[3]} is the copy of $i already"
+		[[ ${path[$i]} != "$real" ]] || misuse "$where: ${words[3]} is the copy of $i already"
 	done
 	[[ ${words[2]} == bitable || ${words[2]} == sheet ]] || misuse "$where: '${words[2]}' is neither bitable nor sheet"
 	[[ ${words[1]} != -* && ${words[3]} != -* && ${words[3]} != */ ]] || misuse "$where: not NAME ADDRESS bitable|sheet COPY"
-	names+=("$name")
+	[[ ! $name =~ [[:cntrl:]] ]] || misuse "$where: a name with a control character"
+	case $real in
+	*.new | "$PWD/.env" | "$PWD/$sources" | "$PWD/.$sources".*) misuse "$where: ${words[3]} cannot be a copy" ;;
+	esac
+	names+=("$name") path[$name]=$real
 	address[$name]=${words[1]} kind[$name]=${words[2]} copy[$name]=${words[3]} expect[$name]='' part[$name]=''
 	for word in "${words[@]:4}"; do
 		case ${words[2]}:$word in
@@ -143,11 +148,11 @@ read_config() {
 read_status() {
 	local name when why
 
-	[[ -r .cache.status ]] || return 0
+	[[ -r ".$sources.status" ]] || return 0
 	while IFS=$'\t' read -r name when why; do
 		[[ -n $name && $when =~ ^[0-9]{1,18}$ ]] || continue
 		tried[$name]=$when failure[$name]=$why
-	done <.cache.status
+	done <".$sources.status"
 }
 
 write_status() {
@@ -155,7 +160,7 @@ write_status() {
 
 	for name in "${names[@]}"; do
 		[[ -z ${tried[$name]-} ]] || printf '%s\t%s\t%s\n' "$name" "${tried[$name]}" "${failure[$name]}"
-	done >.cache.status.new && mv -f .cache.status.new .cache.status
+	done >".$sources.status.new" && mv -f ".$sources.status.new" ".$sources.status"
 }
 
 # Seconds since the copy was fetched; nothing: there is none.
@@ -256,7 +261,7 @@ pass() {
 
 	n_fetched=0 n_failed=0 n_misused=0 n_fresh=0 n_rows=0
 	for name in "${names[@]}"; do
-		if [[ -n $force ]] || is_stale "$name" && is_due "$name"; then
+		if [[ -n $force ]] || { is_stale "$name" && is_due "$name"; }; then
 			fetch "$name"
 			[[ -z $caught ]] || break
 			write_status || worse 3
@@ -396,6 +401,7 @@ parse_options "$@"
 [[ -r $config && ! -d $config ]] || misuse "$config: cannot be read; it names the sources, see llmutils-cache(7)"
 [[ -n $summary ]] || find_tools bt-fetch sheet-fetch	# LLMUTILS_BIN may be relative to where we were called
 exec 8<"$config"
+sources=${config##*/}
 cd -- "$(dirname -- "$config")" || exit 2
 read_config /dev/fd/8
 exec 8<&-
@@ -406,12 +412,12 @@ if [[ -n $summary ]]; then
 fi
 read_env
 
-if ! { exec 9>>.cache.lock; } 2>/dev/null; then
-	warn "$PWD/.cache.lock: cannot be written"
+if ! { exec 9>>".$sources.lock"; } 2>/dev/null; then
+	warn "$PWD/.$sources.lock: cannot be written"
 	exit 3
 fi
 if ! flock -n 9; then
-	note 'another cache.sh is at work in this directory: nothing to do'
+	note "another cache.sh is at work on $sources: nothing to do"
 	exit 0
 fi
 begin

@@ -59,8 +59,8 @@ sheet-fetch --all-sheets S'
 sh "$T/from/A" >want
 same 'a copy is what the tool wrote' bitable_cache/hr.ndjson want
 is 'nobody else may read it' "$(stat -c %a bitable_cache/hr.ndjson)" 600
-is 'nothing is left behind' "$(ls -A)" '.cache.lock
-.cache.status
+is 'nothing is left behind' "$(ls -A)" '.cache.conf.lock
+.cache.conf.status
 bitable_cache
 cache.conf
 one.ndjson
@@ -165,7 +165,7 @@ hold() {	# the next round holds at a half of the rows: sets pid
 }
 ok 'one at work' hold
 ok 'a second one at once: status 0' status 0 "$cache" --once --force
-like '... says why' "$err" '^cache: another cache.sh is at work in this directory: nothing to do$'
+like '... says why' "$err" '^cache: another cache.sh is at work on cache\.conf: nothing to do$'
 same 'meanwhile the copy is the old one' slow.ndjson before
 kill -TERM $pid
 wait $pid
@@ -220,6 +220,14 @@ like '... each round ends with a line' said '^cache: fetched=[12] fresh=[01] fai
 kill -TERM $pid
 wait $pid
 is 'SIGTERM ends it' $? 143
+gives A 'exit 3'
+run "$cache" --once --force
+spied >/dev/null
+"$cache" --interval 1h --force >/dev/null 2>said &
+pid=$!
+ok '--force: also what has just failed' within 20 grep -q 'bt-fetch.* A' "$T/spied"
+kill -TERM $pid
+wait $pid
 is '... no tool is left' "$(pgrep -f "$T/spy" | wc -l | tr -d ' ')" 0
 spied >/dev/null
 
@@ -285,6 +293,7 @@ is '... with no export half done left' "$(find . -name '*.new')" ''
 # ---- usage and configuration ----
 
 export LLMUTILS_BIN="$T/spy"
+gives A "$(rows 2 a b)"
 spied >/dev/null
 
 cd "$T/plain" || exit 1
@@ -302,7 +311,7 @@ for o in '-qv' --frobnicate operand --config --config= '--interval 0s' '--interv
 done
 config() { printf '%s\n' "$1" >bad.conf; status 2 "$cache" --once --config bad.conf; }
 for line in 'a A bitable' 'a A table f' 'a A bitable f expect=x' 'a A bitable f frob=1' 'a A bitable f sheet=x' 'a A sheet f table=x' 'a A bitable f table=' \
-	'a A bitable "f' 'a -x bitable f' 'a A bitable -f' 'a A bitable f/' '# nothing'; do
+	'a A bitable .env' 'a A bitable ./bad.conf' 'a A bitable x.new' 'a A bitable .bad.conf.status' 'a A bitable "f' 'a -x bitable f' 'a A bitable -f' 'a A bitable f/' '# nothing'; do
 	ok "the line '$line' is misuse" config "$line"
 	like '... told by the file' "$err" '^cache: bad\.conf'
 done
@@ -310,8 +319,9 @@ ok 'a name twice' config 'a A bitable f
 a B bitable g'
 like '... with its line' "$err" '^cache: bad\.conf:2: there is another source a$'
 ok 'a copy twice' config 'a A bitable f
-b B bitable f'
-like '... too' "$err" '^cache: bad\.conf:2: f is the copy of a already$'
+b B bitable ./d/../f'
+like '... too' "$err" '^cache: bad\.conf:2: \./d/\.\./f is the copy of a already$'
+ok 'a tab in a name' config '"a	b" A bitable f'
 is 'nothing was fetched' "$(spied)" ''
 printf '\357\273\277a A bitable crlf.ndjson\r\n' >dos.conf
 ok 'a file from Windows' status 0 "$cache" --once --config dos.conf
@@ -324,7 +334,7 @@ printf '`touch` A bitable f2\n"a b" A bitable f3 table="t $(touch ran)"\n' >odd.
 ok '... are names' status 0 "$cache" --once --config odd.conf
 ok '... and nothing else' test ! -e ran
 is '... summed up as such' "$("$cache" summary --config odd.conf --format json | json r.name | tr '\n' ,)" '`touch`,a b,'
-printf 'garbage\n\t\t\nhr\tx\ty\n' >.cache.status
+printf 'garbage\n\t\t\nhr\tx\ty\n' >.cache.conf.status
 ok 'a status file of garbage' status 0 "$cache" summary --format json
 is '... is none' "$(json r.state <"$out" | sort -u | tr '\n' ' ')" 'ok '
 grep -v '^ *#' "$top/scripts/cache.conf.example" | grep -q . && echo active >active
