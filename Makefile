@@ -32,7 +32,9 @@ MANY  = $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 TOOLS = $(ONE) $(MANY)
 LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
 BINS  = $(TOOLS:%=$(B)/%)
-WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/workflow.sh
+WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/etl.sh scripts/cache.sh scripts/workflow.sh
+# What the workflows read.
+WORKFLOW_DATA = scripts/report.awk scripts/cache.conf.example $(wildcard scripts/sql/*)
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib libcrypto sqlite3 libpq libmicrohttpd
@@ -113,20 +115,22 @@ completions: all
 	B=$(B) scripts/completions.sh $(B)/completions
 
 install: all completions
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(LIBEXEC)
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(LIBEXEC)/sql
 	install -m 755 $(BINS) $(BINDIR)
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.7 $(MANDIR)/man7
 	install -m 755 $(WORKFLOWS) $(LIBEXEC)
+	install -m 644 scripts/report.awk scripts/cache.conf.example $(LIBEXEC)
+	install -m 644 scripts/sql/* $(LIBEXEC)/sql
 	install -m 644 $(B)/completions/llmutils.bash $(BASHDIR)/llmutils
 	cd $(BASHDIR) && for t in $(TOOLS); do ln -sf llmutils $$t; done
 	install -m 644 $(B)/completions/_llmutils $(ZSHDIR)
 
 uninstall:
 	rm -f $(TOOLS:%=$(BINDIR)/%) $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1)) \
-		$(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7)) $(patsubst scripts/%,$(LIBEXEC)/%,$(WORKFLOWS)) \
+		$(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7)) $(patsubst scripts/%,$(LIBEXEC)/%,$(WORKFLOWS) $(WORKFLOW_DATA)) \
 		$(BASHDIR)/llmutils $(TOOLS:%=$(BASHDIR)/%) $(ZSHDIR)/_llmutils
-	-rmdir $(LIBEXEC) 2>/dev/null
+	-rmdir $(LIBEXEC)/sql $(LIBEXEC) 2>/dev/null
 
 dist:
 	@mkdir -p $(B)

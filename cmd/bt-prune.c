@@ -35,6 +35,7 @@ static struct {
 } opts = { .key = "run_id", .http = HTTP_POLICY };
 
 static const struct opt table[] = {
+	OPT_FEISHU_AS,
 	OPT_BITABLE(opts.table),
 	OPT_FLAG('n', "dry-run", &opts.dry_run, "write what would be removed; change nothing"),
 	OPT_HTTP(&opts.http),

@@ -8,7 +8,6 @@
 #include "base/opt.h"
 #include "base/std.h"
 #include "base/when.h"
-#include "json/splice.h"
 #include "json/str.h"
 #include "ndjson/filter.h"
 
@@ -16,13 +15,14 @@
 #define YEAR_10000	INT64_C(253402300800000)
 
 static struct {
-	const char *tz;
+	const char *tz, *stamp;
 	struct filter_opts in;
 } opts = { .in = FILTER_DEFAULTS };
 
 static const struct opt table[] = {
 	OPT_FILTER(opts.in),
 	OPT_JOBS(opts.in),
+	OPT_NAME(0, "stamp", "FIELD", &opts.stamp, "add this member, with the time at which the run began, where it is missing or null"),
 	OPT_NAME(0, "tz", "ZONE", &opts.tz, "what a time without a zone means (default UTC)"),
 };
 
@@ -41,6 +41,14 @@ struct worker {
 
 struct totals {
 	uint64_t written, changed;
+};
+
+/* --stamp: the time as JSON, and a member with it behind others; not changed while there are threads. */
+static struct buf began, began_member;
+
+/* A piece of an entry, and what stands there instead. */
+struct edit {
+	struct span old, new;
 };
 
 struct field {
@@ -186,23 +194,54 @@ check_field(struct worker *w, const struct field *f, const struct scan *scan)
 		fault(w, f->name, wrong, "");
 }
 
-/* The line with the time in UTC; where it is already, the line as it came. */
+/* The time in UTC; false: it is already. */
+static bool
+edit_time(struct worker *w, const struct record *r, struct edit *e)
+{
+	const struct member *m = scan_find(r->scan, "timestamp", sizeof "timestamp" - 1);
+
+	*e = (struct edit){ m->val, { w->stamp.p, w->stamp.len } };
+	if (e->old.len == e->new.len && memcmp(e->old.p, e->new.p, e->old.len) == 0)
+		return false;
+	w->changed++;
+	return true;
+}
+
+/* The member of --stamp; false: it is there. */
+static bool
+edit_stamp(const struct record *r, struct edit *e)
+{
+	const struct member *m = scan_find(r->scan, opts.stamp, strlen(opts.stamp));
+
+	if (m == NULL)		/* there are other members: the entry is a good one */
+		*e = (struct edit){ { r->text.p + r->text.len - 1, 0 }, { began_member.p, began_member.len } };
+	else
+		*e = (struct edit){ m->val, { began.p, began.len } };
+	return m == NULL || json_is_null(m->val);
+}
+
+/* The line with what is to change in it; every other byte as it came. */
 static void
 put_entry(struct worker *w, const struct record *r, struct buf *out)
 {
-	const struct member *m = scan_find(r->scan, "timestamp", sizeof "timestamp" - 1);
-	const char *behind = r->text.p + r->text.len;
-	struct span stamp = { w->stamp.p, w->stamp.len };
+	const char *p = r->line.p, *end = p + r->line.len;
+	struct edit e[2], first;
+	size_t n = 0;
 
-	w->written++;
-	if (m->val.len == stamp.len && memcmp(m->val.p, stamp.p, stamp.len) == 0) {
-		buf_add(out, r->line.p, r->line.len);
-		return;
+	n += edit_time(w, r, &e[n]);
+	n += opts.stamp != NULL && edit_stamp(r, &e[n]);
+	if (n == 2 && e[0].old.p > e[1].old.p) {
+		first = e[1];
+		e[1] = e[0];
+		e[0] = first;
 	}
-	w->changed++;
-	buf_add(out, r->line.p, (size_t)(r->text.p - r->line.p));
-	splice_set(r->scan, r->text, "timestamp", stamp, out);
-	buf_add(out, behind, (size_t)(r->line.p + r->line.len - behind));
+	for (size_t i = 0; i < n; i++) {
+		buf_add(out, p, (size_t)(e[i].old.p - p));
+		buf_add(out, e[i].new.p, e[i].new.len);
+		p = e[i].old.p + e[i].old.len;
+	}
+	buf_add(out, p, (size_t)(end - p));
+	w->written++;
 }
 
 static const char *
@@ -243,6 +282,23 @@ free_worker(void *state)
 	buf_free(&w->stamp);
 }
 
+static void
+make_stamp(int64_t now)
+{
+	char utc[WHEN_SIZE];
+
+	if (scan_utf8(opts.stamp, strlen(opts.stamp)) != NULL)
+		opt_misuse("--stamp: not UTF-8");
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (strcmp(opts.stamp, fields[i].name) == 0)
+			opt_misuse("--stamp: '%s' is the entry's own", opts.stamp);
+	buf_addf(&began, "\"%s\"", when_format(now, utc));
+	buf_addc(&began_member, ',');
+	json_encode(opts.stamp, strlen(opts.stamp), &began_member);
+	buf_addc(&began_member, ':');
+	buf_add(&began_member, began.p, began.len);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -252,12 +308,16 @@ main(int argc, char *argv[])
 		.record = take_entry, .commit = commit,
 	};
 	struct filter_totals t = { 0 };
-	int64_t start = when_mono();
+	int64_t start = when_mono(), now = when_now();
 	int st, n = opt_parse(&tool, argc, argv);
 
 	if (!when_zone(opts.tz != NULL ? opts.tz : "UTC"))
 		die(ST_USAGE, "--tz: %s: no such time zone here", opts.tz);
+	if (opts.stamp != NULL)
+		make_stamp(now);
 	st = filter_run(&f, argv, n, &t);
+	buf_free(&began);
+	buf_free(&began_member);
 	verbose("read=%llu written=%llu normalised=%llu rejected=%llu seconds=%.1f", (unsigned long long)t.read,
 	    (unsigned long long)totals.written, (unsigned long long)totals.changed, (unsigned long long)t.rejected,
 	    (double)(when_mono() - start) / 1e3);

@@ -143,7 +143,7 @@ main(int argc, char *argv[])
 	std_flush(&o.out);
 
 	if (st != DB_OK && st != DB_STOPPED) {
-		status = st == DB_USAGE && o.rows == 0 ? ST_USAGE : ST_FAILED;
+		status = st == DB_USAGE && o.rows == 0 && !db.begun ? ST_USAGE : ST_FAILED;
 		warn("%s", buf_str(&db.error));
 	}
 	verbose("rows=%llu seconds=%.1f", (unsigned long long)o.rows, (double)(when_mono() - start) / 1e3);

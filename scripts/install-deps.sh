@@ -57,6 +57,7 @@ need_build() {
 
 need_test() {
 	command_from prove perl
+	command_from curl curl
 	command_from git git
 	command_from mandoc mandoc
 	command_from shellcheck shellcheck

@@ -1,5 +1,7 @@
 #!/bin/sh
-# lint.sh - static checks of all that is in the tree: shell, man pages, JavaScript, C.
+# lint.sh [--fast] - static checks of all that is in the tree: shell, man pages, JavaScript, C.
+#
+#   --fast  without clang's static analyzer, which takes longer than all the rest; gcc's runs in any case
 #
 # Prints findings only, and ends with status 1 if there are any.  A checker that is not installed is skipped
 # with a note; scripts/install-deps.sh test installs them (clang-tidy is used where it is there).
@@ -8,6 +10,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 failed=0
+tidy_checks=
+[ "${1-}" != --fast ] || tidy_checks='-clang-analyzer-*'
 jobs=$(nproc 2>/dev/null || echo 2)
 includes="-Ilib -Icmd -D_GNU_SOURCE $(pkg-config --cflags libpq 2>/dev/null)"
 
@@ -74,8 +78,8 @@ check_gcc() {
 # Its notes (the way to a finding) are left out; run it by hand for them.
 # shellcheck disable=SC2016	# $0 is for the inner shell
 check_tidy() {
-	export includes
-	c_files | each sh -c 'clang-tidy --quiet "$0" -- -std=c11 $includes -DVERSION=\"\" 2>/dev/null | grep -E "(error|warning):"; :'
+	export includes tidy_checks
+	c_files | each sh -c 'clang-tidy --quiet --checks="$tidy_checks" "$0" -- -std=c11 $includes -DVERSION=\"\" 2>/dev/null | grep -E "(error|warning):"; :'
 }
 
 if have shellcheck; then

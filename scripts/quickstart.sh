@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# quickstart.sh - build llmutils and see the main job at work: LangSmith runs into a Feishu Bitable, exactly once.
+# quickstart.sh [--etl] - build llmutils and see the main job at work: LangSmith runs into a Feishu Bitable, exactly once.
+#
+#   --etl        see another job: operation logs into SQLite, daily usage out of it
+#   -h, --help   show this help
 #
 # Installs what is missing (scripts/install-deps.sh), builds below $B (default: build), and syncs sample runs from a
 # local stand-in of LangSmith into a local stand-in of Feishu.  Needs no account, and no network once all is installed.
@@ -7,6 +10,19 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+job=sync
+case ${1-} in
+'') ;;
+--etl) job=etl ;;
+-h | --help)
+	sed -n '2,/^set -/s/^# \{0,1\}//p' scripts/quickstart.sh
+	exit 0
+	;;
+*)
+	echo "quickstart: unknown option or operand $1; try 'quickstart.sh --help'" >&2
+	exit 2
+	;;
+esac
 B=${B:-build}
 here=$PWD
 demo='' pids=()
@@ -82,6 +98,62 @@ expect() {	# NAME NUMBER
 	[[ " $summary " == *" $1=$2 "* ]] || wrong "$1 is not $2"
 }
 
+# ---- operation logs ----
+
+# One step of the ETL, shown as typed.  What it prints on standard output is in $demo/out.
+etl() {
+	local want=$1 st=0
+
+	shift
+	printf '%s$ scripts/etl.sh %s%s%s\n' "$dim" "$*" "$([[ $1 != write ]] || echo ' <entries.ndjson')" "$plain"
+	(cd "$demo/etl" && LLMUTILS_BIN=$bin "$here/scripts/etl.sh" "$@") >"$demo/out" 2>"$demo/said" || st=$?
+	cat "$demo/out" "$demo/said"
+	[[ $st == "$want" ]] || wrong "etl.sh ended with status $st"
+	summary="$(tail -n 1 "$demo/said") "
+}
+
+show_etl() {
+	local entries=$here/tests/data/entries.ndjson
+
+	demo=$(mktemp -d)
+	mkdir "$demo/etl"
+	title '2. Ten entries of an operation log: two of them are wrong, one has hostile names'
+	sed 's/"domain_name.*"user_name/... "user_name/; s/"source_ip.*"action_details/... "action_details/; s/,"model.*/ ...}/' "$entries"
+	title '3. write: they are checked, counted and stored; no configuration, so into SQLite'
+	etl 1 write --department test_org --rejects wrong.ndjson <"$entries"
+	expect loaded 8
+	expect rejected 2
+	title '4. Written again, nothing comes twice'
+	etl 1 write -q --department test_org --rejects wrong.ndjson <"$entries"
+	expect loaded 0
+	title '5. summary: each day of Taipei, in one transaction'
+	etl 0 summary --department test_org --from 2021-01-01 --to 2021-01-03
+	expect rows 5
+	title '6. read'
+	etl 0 read --department test_org --from 2021-01-01 --to 2021-01-03
+	cat >"$demo/want" <<-'END'
+		{"date":"2021-01-01","department":"test_org","user_name":"user_1","ch_characters":9,"en_characters":2}
+		{"date":"2021-01-02","department":"test_org","user_name":"Zoë","ch_characters":3,"en_characters":3}
+		{"date":"2021-01-02","department":"test_org","user_name":"user_1","ch_characters":4,"en_characters":7}
+		{"date":"2021-01-02","department":"test_org","user_name":"王小明","ch_characters":3,"en_characters":9}
+		{"date":"2021-01-03","department":"test_org","user_name":"o'Neil; DROP TABLE test_org_logs;--","ch_characters":6,"en_characters":3}
+	END
+	cmp "$demo/out" "$demo/want" || wrong 'the rows are not those that these entries make'
+	title '7. report, as a table and as a chart'
+	etl 0 report --from 2021-01-01 --to 2021-01-03 --svg usage.svg
+	grep -q '^total  *test_org  *25  *24  *49$' "$demo/out" || wrong 'the totals are not those of the rows'
+	[[ -s $demo/etl/usage.svg ]] || wrong 'there is no chart'
+	title 'All as promised.  For your own logs:'
+	cat <<-END
+		  1. cd to a directory for the database, and run
+		     $here/scripts/etl.sh write --department NAME <ENTRIES
+		  2. PostgreSQL: --db postgres://..., or PG_HOST, PG_DATABASE, ...; BigQuery: --bigquery PROJECT.DATASET
+		  3. Encryption: BOTRUN_LOG_AES_KEY, 32 bytes in base64
+		  4. Every night, from cron:  etl.sh summary -q --department NAME
+		man llmutils-etl, or man man/llmutils-etl.7, has the details.
+	END
+}
+
 # ---- build ----
 
 title '1. Build'
@@ -89,15 +161,24 @@ scripts/install-deps.sh build
 make -s -j"$(nproc)" B="$B"
 bin=$(cd "$B" && pwd)
 printf '%s: ' "$B"
-(cd "$bin" && ls ls-fetch msg-extract dedup bt-push bt-prune) | tr '\n' ' '
+case $job in
+sync) tools=(ls-fetch msg-extract dedup bt-push bt-prune) ;;
+etl) tools=(log-check cc-count seal sql-load sql-query bq-load bq-query) ;;
+esac
+(cd "$bin" && ls "${tools[@]}") | tr '\n' ' '
 printf '\n'
 
 # ---- two services ----
 
 # Settings of the person who runs this have no business here.
-for v in $(compgen -e | grep -E '^(LANGSMITH|LANGCHAIN|LS|FEISHU|LLMUTILS|SYNC|APP|BASE|TABLE)_|^RETENTION_DAYS$|_(proxy|PROXY)$' || :); do
+for v in $(compgen -e | grep -E '^(LANGSMITH|LANGCHAIN|LS|FEISHU|LLMUTILS|SYNC|APP|BASE|TABLE|BOTRUN_LOG|PG)_|^RETENTION_DAYS$|_(proxy|PROXY)$' || :); do
 	unset "$v"
 done
+
+if [[ $job == etl ]]; then
+	show_etl
+	exit 0
+fi
 
 title '2. Two local services with sample data'
 demo=$(mktemp -d)

@@ -101,29 +101,6 @@ is_note() {
 	esac
 }
 
-watch_messages() {
-	local line
-
-	trap '' INT TERM HUP	# until the last tool has ended
-	while IFS= read -r line; do
-		[[ $line != [a-z]*:\ read=[0-9]* ]] || printf '%s\n' "$line" >>"$tmp/counts"
-		if [[ -n $verbose ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
-			printf '%s\n' "$line" >&2 || :	# a log that is full must not end the tools
-		fi
-	done
-}
-
-watched() {
-	{
-		trap : INT TERM HUP	# a subshell has forgotten it
-		"$@" 3>&1 >/dev/null
-	} | watch_messages
-}
-
-run() {
-	run_job watched "$@"
-}
-
 stages_prune() {
 	"${bin}bt-prune" -v --ledger local_records.ndjson --older-than "${retention}d" ${dry_run:+--dry-run} 2>&3
 	printf 'bt-prune %s\n' "$?" >"$tmp/status"
@@ -234,17 +211,6 @@ receipts() {
 	else
 		echo 0
 	fi
-}
-
-# The sum of KEY over the summaries of a tool (all tools: "").
-total() {
-	awk -v tool="$1:" -v key="$2" '
-		tool == ":" || $1 == tool {
-			for (i = 2; i <= NF; i++)
-				if (split($i, kv, "=") == 2 && kv[1] == key)
-					n += kv[2]
-		}
-		END { printf "%.0f", n }' "$tmp/counts"
 }
 
 # A dry run changes no ledger: what bt-push would have sent is what it wrote.

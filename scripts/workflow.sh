@@ -7,7 +7,7 @@ export LC_ALL=C
 unset CDPATH	# else cd may go elsewhere, and prints where
 umask 077
 
-bin='' tmp='' group='' caught='' status=0
+bin='' tmp='' group='' sleeper='' caught='' status=0
 started=${EPOCHREALTIME/./}
 
 # The comment at the top of the workflow.
@@ -153,6 +153,46 @@ worse() {
 on_signal() {
 	caught=$1
 	[[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null || :
+	[[ -z $sleeper ]] || kill "$sleeper" 2>/dev/null || :
+}
+
+# ---- watching the tools ----
+
+# The tools run with -v for their summaries, which are kept in $tmp/counts.  Of their messages the workflow's is_detail tells
+# which are shown only with -v, and its is_note which are not shown with -q.
+watch_messages() {
+	local line
+
+	trap '' INT TERM HUP	# until the last tool has ended
+	while IFS= read -r line; do
+		[[ ! $line =~ ^[a-z-]+:\ read=[0-9] ]] || printf '%s\n' "$line" >>"$tmp/counts"
+		# What is said of a record is always shown; it may quote anything.
+		if [[ -n $verbose || $line == [a-z]*:\ stdin:[0-9]* ]] || ! is_detail "$line" && { [[ -z $quiet ]] || ! is_note "$line"; }; then
+			printf '%s\n' "$line" >&2 || :	# a log that is full must not end the tools
+		fi
+	done
+}
+
+watched() {
+	{
+		trap : INT TERM HUP	# a subshell has forgotten it
+		"$@" 3>&1 >/dev/null
+	} | watch_messages
+}
+
+run() {
+	run_job watched "$@"
+}
+
+# The sum of KEY over the summaries of a tool (all tools: "").
+total() {
+	awk -v tool="$1:" -v key="$2" '
+		tool == ":" || $1 == tool {
+			for (i = 2; i <= NF; i++)
+				if (split($i, kv, "=") == 2 && kv[1] == key)
+					n += kv[2]
+		}
+		END { printf "%.0f", n }' "$tmp/counts"
 }
 
 # ---- beginning and end ----

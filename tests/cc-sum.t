@@ -229,7 +229,7 @@ fi
 
 # against Python
 if command -v python3 >/dev/null && python3 -c 'import zoneinfo; zoneinfo.ZoneInfo("Asia/Taipei")' 2>/dev/null; then
-	n=100000; [ -z "$SAN" ] || n=20000
+	n=20000; [ -z "$SAN" ] || n=5000
 	python3 "$top/tests/data/usage.py" make $n 1 >entries
 	for z in Asia/Taipei America/New_York Australia/Lord_Howe; do
 		for by in day hour; do

@@ -28,6 +28,8 @@ mkdir work
 cd work || exit 1
 run env -i PATH=/usr/bin:/bin "$T/root/usr/share/llmutils/sync.sh"
 is 'the installed job finds the installed tools' "$st $(grep -c '^ls-fetch: no API key' "$err")" '2 1'
+ok 'the installed etl.sh finds its SQL' sh -c 'env -i PATH=/usr/bin:/bin "$0/etl.sh" write --department test_org <"$1"; [ $? = 1 ] && env -i PATH=/usr/bin:/bin "$0/etl.sh" summary --department test_org --date 2021-01-01' \
+	"$T/root/usr/share/llmutils" "$top/tests/data/entries.ndjson"
 cd "$T" || exit 1
 ok 'once more' status 0 install install
 tree >again

@@ -110,5 +110,16 @@ standin_stop() {
 		tap_pids=$(printf '%s' "$tap_pids" | sed "s/ $tap_p\$//; s/ $tap_p / /")
 	done
 }
-get() { node "$top/tests/ctl.js" GET "$URL$1"; }
-post() { printf '%s' "$2" | node "$top/tests/ctl.js" POST "$URL$1" -; }
+# curl starts in a tenth of Node's time.
+if command -v curl >/dev/null; then
+	tap_curl() { curl -sS --fail-with-body --noproxy '*' -H 'Expect:' "$@"; }
+	get() { tap_curl "$URL$1"; }
+	post() {
+		tap_type='Content-Type: application/json'
+		[ -n "$2" ] || tap_type='Content-Type:'
+		printf '%s' "$2" | tap_curl -H "$tap_type" --data-binary @- "$URL$1"
+	}
+else
+	get() { node "$top/tests/ctl.js" GET "$URL$1"; }
+	post() { printf '%s' "$2" | node "$top/tests/ctl.js" POST "$URL$1" -; }
+fi

@@ -106,6 +106,40 @@ done
 ok 'an unknown zone is status 2' status 2 log-check --tz Asia/Nowhere example
 is '... said' "$(cat "$err")" 'log-check: --tz: Asia/Nowhere: no such time zone here'
 
+# --stamp
+# when TEXT: milliseconds since 1970
+when() { node -p 'new Date(process.argv[1]).getTime()' "$1"; }
+cat example odd >input
+sed 's/"x" : 1e400,/"x" : 1e400,"create_timestamp": null ,/' odd >null
+entry resource_id '"r","create_timestamp":"x"' >has
+entry resource_id '"r","create_timestamp":0,"create_timesta\u006dp":null' >twice
+cat null has twice >>input
+from=$(node -p 'Date.now()')
+ok '--stamp' status 0 log-check -v --stamp create_timestamp input
+to=$(node -p 'Date.now()')
+stamp=$(head -n 1 "$out" | json 'r.create_timestamp')
+like 'a time of RFC 3339 to the millisecond, in UTC' "$out" '^[{].*"resource_id":"resource_1","create_timestamp":"20[0-9-]{8}T[0-9:]{8}[.][0-9]{3}Z"[}]$'
+ok '... when the run began' test "$from" -le "$(when "$stamp")" -a "$(when "$stamp")" -le "$to"
+{
+	sed "s/}\$/,\"create_timestamp\":\"$stamp\"}/" example
+	sed "s/2021-01-01T09:00:00+08:00/2021-01-01T01:00:00Z/; s/} /,\"create_timestamp\":\"$stamp\"} /" odd
+	sed "s/2021-01-01T09:00:00+08:00/2021-01-01T01:00:00Z/; s/null/\"$stamp\"/" null
+	cat has
+	sed "s/null/\"$stamp\"/" twice
+} >want
+same '... in place of null or last, the same in each, every other byte stays; what is there stays' "$out" want
+like '... and counted apart from the times' "$err" 'written=5 normalised=2 rejected=0'
+ok '--stamp: an odd name' status 0 log-check --stamp 'a\ "b"' example
+is '... is written as JSON' "$(json 'Object.keys(r)[13]' <"$out")" 'a\ "b"'
+for f in timestamp model; do
+	ok "--stamp: not $f, the entry's own" status 2 log-check --stamp $f example
+done
+ok '--stamp: not what is no UTF-8' status 2 log-check --stamp "$(printf 'a\377')" example
+gen logs 3M >logs
+run log-check --stamp t --jobs 3 logs
+is '--stamp: the same time for all threads' "$(sed 's/.*"t"://' "$out" | sort -u | wc -l | tr -d ' ')" 1
+is '... and all entries' "$(grep -c '"t":"[^"]*"}$' "$out")" "$(wc -l <logs | tr -d ' ')"
+
 echo '{"timestamp":"x","user_name":" ","source_ip":"1","session_id":7,"action_type":"a","model":1}' >worst
 ok 'one reason names all faults' status 1 log-check worst
 is '... field by field' "$(cat "$err")" 'log-check: worst:1: timestamp: not a time; domain_name: missing; user_department: missing; user_name: empty; source_ip: not an IP address; session_id: wrong type: not a string but a number; developer: missing; model: wrong type: not a string but a number'
@@ -116,7 +150,6 @@ ok '--strict stops' status 1 log-check --strict three
 is '... at the first' "$(wc -l <"$out" | tr -d ' ')" 1
 ok 'a full disk is status 3' status 3 sh -c 'log-check example >/dev/full'
 
-gen logs 3M >logs
 ok 'generated entries pass' status 0 log-check --jobs 1 logs
 same '... as they are' "$out" logs
 sed 's/Z"/+08:00"/; 5~7s/"source_ip":"/&x/' logs >zoned
@@ -126,13 +159,13 @@ same '--jobs does not matter' "$out" one
 same '... nor for the rejects' r1 r3
 is '... all are there' "$(cat one r1 | wc -l)" "$(wc -l <logs)"
 
-# The example of the READMEs, in a directory of its own, as a new user has it.
+# The example of the READMEs, in a directory of its own, as a new user has it who has made a key; BigQuery is for bq-load's tests.
 for f in README.md README.zh-CN.md; do
 	awk '/^```sh/ { block = ""; text = 1; next } /^```/ { if (block ~ /^log-check|[\n]log-check/) { printf "%s", block; exit } text = 0 }
-		text { block = block $0 "\n" }' "$top/$f" >example.sh
+		text && !/^bq-load / { block = block $0 "\n" }' "$top/$f" >example.sh
 	mkdir "$f"
 	cp example "$f/entries.ndjson"
-	ok "$f: the example runs" status 0 env -u BOTRUN_LOG_AES_KEY -u BOTRUN_LOG_AES_KEY_FILE -C "$f" bash -e -o pipefail ../example.sh
+	ok "$f: the example runs" status 0 env -C "$f" BOTRUN_LOG_AES_KEY="$(head -c 32 /dev/urandom | base64)" bash -e -o pipefail ../example.sh
 	is '... with nothing to complain of' "$(cat "$err")" ''
 	is '... sums the day, loads, and asks' "$(cat "$out")" '{"date":"2021-01-01","department":"test_org","user_name":"user_1","ch_characters":2,"en_characters":2,"total_characters":19}
 {"user_name":"user_1","n":19}'

@@ -81,6 +81,8 @@ for page in "$top"/man/*.[1-9]; do
 	mkdir "$T/$name" && cd "$T/$name" || exit 1
 	cp "$T/runs.ndjson" .
 	URL=$FS post /_test/reset '{}' >/dev/null
+	URL=$FS post /_test/sheets '{"sheet_id":"staff","title":"Staff","rows":[["name","since","status"],
+		["a",{"value":45000.5,"formatted":"2023/03/15","date":true},"open"],["b",{"value":45001,"formatted":"2023/03/16","date":true},"closed"]]}' >/dev/null
 	msg-extract runs.ndjson | bt-push -q --truncate 100000 --ledger local_records.ndjson >pushed
 	examples "$page"
 	case $name in

@@ -33,6 +33,10 @@ both() {	# ENGINE
 	ok "$e: a script that fails" status 3 sh -c 'echo "SELECT 1 AS one; BEGIN; DELETE FROM f; SELECT * FROM nope" | sql-query -d "$0" -f -' "$DB"
 	is "$e: leaves no half of its transaction" "$(cat "$out" && q 'SELECT count(*) AS n FROM f')" '{"one":1}
 {"n":2}'
+	ok "$e: what is wrong behind a statement that changed something is no usage error" status 3 q 'INSERT INTO f VALUES (3); SELEC'
+	ok "$e: unless the change is undone" status 2 q 'BEGIN; INSERT INTO f VALUES (4); SELEC'
+	is "$e: ... as it is" "$(q 'SELECT max(a) AS m FROM f')" '{"m":3}'
+	q 'DELETE FROM f WHERE a = 3'
 	ok "$e: /dev/full" status 3 sh -c 'sql-query -d "$0" "SELECT 1" >/dev/full' "$DB"
 	n='WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT i, '"'0123456789012345678901234567890123456789'"' AS x FROM n'
 	q "$n" | head -n 1 >first

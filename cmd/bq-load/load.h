@@ -16,27 +16,37 @@ struct session {
 	struct table_name table;
 	struct table_info info;		/* as it was at the start, or after --create */
 	struct table_layout layout;
+	struct http_policy policy;	/* --max-retries, --retry-time: also of what is tried again here */
 	const char *job_id;		/* --job-id; NULL: of the content */
 	const char *location;		/* of the dataset, of --location; NULL: US or EU */
 	bool	 autodetect;		/* --schema=auto */
 	bool	 create;
 	enum write write;
 	bool	 strict;
-	struct rejects rejects;
+	int64_t	 job_size;		/* bytes of rows in a job, at most */
+	struct rejects rejects;		/* any: status 1 at the end */
 	uint64_t read, loaded;		/* rows */
+	uint64_t jobs;			/* that ended well */
+	const char *open_job;		/* which may still load its rows; NULL: none */
 	int	 status;
 };
 
 /* An error of the service or a signal ends the tool. */
 void	check(struct session *s, enum google_result st);
+/* End with status 3, with this message and what became of the rows. */
+void	give_up(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 
-/* spool.c, job.c: rows are kept in a file without a name and loaded by jobs of their own at the end. */
+/*
+ * spool.c, job.c: rows are kept in a file without a name and loaded by jobs of their own at the end.  row is the line as it
+ * came; file lives as long as the process.
+ */
 struct job;
 struct job *job_begin(struct session *s);
 void	job_add(struct job *j, const char *file, uint64_t line, struct span row);
 void	job_end(struct job *j);		/* loads; frees */
+void	job_drop(struct job *j);	/* frees */
 
-/* stream.c: rows are sent by the request (insertAll), each at the latest when no more come. */
+/* stream.c: rows are sent by the request (insertAll), each at the latest when no more come.  row is the line as it came. */
 struct stream;
 struct stream *stream_begin(struct session *s);
 void	stream_add(struct stream *st, const char *file, uint64_t line, struct span row);

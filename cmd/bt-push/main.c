@@ -28,6 +28,7 @@ struct push_opts opts = {
 };
 
 static const struct opt table[] = {
+	OPT_FEISHU_AS,
 	OPT_BITABLE(opts.table),
 	OPT_NUMBER(0, "batch", &opts.batch, 1, BITABLE_MOST_CREATE, "rows in a request (default 500)"),
 	OPT_SIZE(0, "batch-bytes", &opts.batch_bytes, 1024, 64 << 20, "bytes in a request, about (default 1M)"),

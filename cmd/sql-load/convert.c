@@ -195,7 +195,10 @@ put_boolean(struct converter *cv, const struct db_column *c, struct span v, stru
 	return refuse(cv, c, v, "is not a boolean");
 }
 
-/* In UTC, so that texts sort as times do, with the fraction's digits but for zeros at its end. */
+/*
+ * In UTC, so that texts sort as times do, with the fraction's digits but for zeros at its end.  PostgreSQL has six of them, and
+ * would round: into the next day, at worst.
+ */
 static const char *
 put_time(struct converter *cv, const struct db_column *c, struct span v, struct span text, struct db_cell *cell)
 {
@@ -209,6 +212,7 @@ put_time(struct converter *cv, const struct db_column *c, struct span v, struct 
 	*cell = (struct db_cell){ DB_STRING, cv->text.len, 0 };
 	buf_add(&cv->text, when_format(ms, when), sizeof "2026-01-01T00:00:00" - 1);
 	fraction = when_fraction(text.p, text.len, &n);
+	n = !cv->holds_nul && n > 6 ? 6 : n;
 	while (n > 0 && fraction[n - 1] == '0')
 		n--;
 	if (n > 0) {

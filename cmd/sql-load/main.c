@@ -23,11 +23,12 @@
 #include "sql-load/load.h"
 
 #define BATCH_BYTES	((size_t)16 << 20)	/* of lines, at most, in a batch of more than one row */
+#define ID_MAX		256	/* bytes of --load-id */
 #define BACKOFF_MS	250
 #define BACKOFF_MAX_MS	30000
 
 static struct {
-	const char *db, *table, *key, *types;
+	const char *db, *table, *key, *types, *load_id;
 	int	 conflict;
 	int64_t	 batch, linger, retries;
 	bool	 create, ignore_unknown, tee;
@@ -42,6 +43,7 @@ static const struct opt table[] = {
 	OPT_FLAG(0, "ignore-unknown", &opts.ignore_unknown, "leave out members that the table has no column for"),
 	OPT_NAME('k', "key", "COLS", &opts.key, "the columns that make a row unique"),
 	OPT_DURATION(0, "linger", &opts.linger, "load an incomplete batch after waiting so long (default 30s)"),
+	OPT_NAME(0, "load-id", "ID", &opts.load_id, "name the load: run again, it goes on behind what is committed"),
 	OPT_NUMBER(0, "max-retries", &opts.retries, 0, 1000, "try a batch again at most N times (default 8)"),
 	OPT_CHOICE(0, "on-conflict", "fail|ignore|update", &opts.conflict, "what to do with a row whose key is there (default fail)"),
 	OPT_NAME('t', "table", "NAME", &opts.table, "the table"),
@@ -61,8 +63,10 @@ static const struct tool tool = {
 
 struct row {
 	uint64_t line;
+	uint64_t number;	/* of the record in all the input, from 1 */
 	size_t	 at, len;	/* its bytes, in lines */
 	char	*why;		/* it is rejected; owned */
+	bool	 told;		/* so */
 };
 
 struct load {
@@ -78,6 +82,9 @@ struct load {
 	struct db_cell *cell;
 	size_t	 n_cells, cell_cap;
 	size_t	*good, n_good, good_cap;	/* the rows that were converted */
+	uint64_t *number;	/* theirs */
+	size_t	 number_cap;
+	size_t	 from, end;	/* the rows that were looked at for it */
 	char	**why;
 	size_t	 why_cap;
 	size_t	*use, n_use, use_cap;
@@ -89,6 +96,9 @@ struct load {
 	struct converter cv;
 	struct buf name, reason;
 	int64_t	 tries;
+	uint64_t seen;		/* records of the input, also bad ones */
+	struct db_mark before;	/* --load-id: what earlier runs did */
+	struct rejects told;	/* takes what is bad before that */
 	uint64_t read, loaded, accepted, batches;
 	int	 status;
 };
@@ -110,7 +120,8 @@ give_up(struct load *l, enum db_status st)
 		die(ST_USAGE, "%s", why);
 	if (nothing)
 		die(ST_FAILED, "%s; nothing was loaded", why);
-	die(ST_FAILED, "%s; stopped after %llu rows; run again to go on", why, (unsigned long long)l->accepted);
+	die(ST_FAILED, "%s; stopped after %llu rows; %s", why, (unsigned long long)l->accepted,
+	    opts.load_id != NULL || opts.key != NULL ? "run again to go on" : "without --load-id or --key, to run it again would load them twice");
 }
 
 /* Something failed: connect anew after a while, or end. */
@@ -304,6 +315,7 @@ convert_rows(struct load *l, size_t i)
 {
 	l->n_good = l->n_cells = l->n_use = 0;
 	buf_clear(&l->cv.text);
+	l->from = i;
 	for (; i < l->n; i++) {
 		const char *why;
 
@@ -320,9 +332,11 @@ convert_rows(struct load *l, size_t i)
 			continue;
 		}
 		l->good = mem_grow(l->good, &l->good_cap, l->n_good + 1, sizeof *l->good);
+		l->number = mem_grow(l->number, &l->number_cap, l->n_good + 1, sizeof *l->number);
+		l->number[l->n_good] = l->row[i].number;
 		l->good[l->n_good++] = i;
 	}
-	return i;
+	return l->end = i;
 }
 
 /* The batch ends with this row, which --strict does not pass. */
@@ -333,13 +347,44 @@ cut_batch(struct load *l, size_t last)
 		free(l->row[--l->n].why);
 }
 
-/* Load what was converted. */
 static void
-load_rows(struct load *l)
+reject_row(struct load *l, struct row *r, const char *why)
+{
+	if (!r->told)
+		rejects_add(&l->rejects, l->in->name, r->line, 0, why, l->lines.p + r->at, r->len);
+	r->told = true;
+}
+
+/*
+ * The mark is about to pass these rows: what is rejected of them is named and kept before, since a run that comes after a crash will not
+ * see it any more.
+ */
+static void
+tell_rejected(void *arg, const struct db_load *d)
+{
+	struct load *l = arg;
+
+	for (size_t i = l->from, k = 0; i < l->end; i++) {
+		bool good = k < l->n_good && l->good[k] == i;
+		const char *why;
+
+		if (good && k == d->done)
+			break;		/* --strict */
+		why = good ? d->why[k++] : l->row[i].why;
+		if (why != NULL)
+			reject_row(l, &l->row[i], why);
+	}
+	rejects_flush(&l->rejects);
+}
+
+/* Load what was converted; with it, the input has been dealt with up to this record. */
+static void
+load_rows(struct load *l, uint64_t records)
 {
 	struct db_load d = {
 		.table = &l->table, .use = l->use, .n_use = l->n_use, .key = l->key, .n_key = l->n_key,
 		.conflict = (enum db_conflict)opts.conflict, .cell = l->cell, .text = l->cv.text.p, .n = l->n_good, .strict = opts.in.strict,
+		.number = l->number, .records = records, .settled = tell_rejected, .arg = l,
 	};
 	enum db_status st;
 
@@ -374,7 +419,7 @@ tell_rows(struct load *l, size_t i, size_t end)
 		const char *text = l->lines.p + r->at;
 
 		if (r->why != NULL) {
-			rejects_add(&l->rejects, l->in->name, r->line, 0, r->why, text, r->len);
+			reject_row(l, r, r->why);
 			l->status = worse(l->status, ST_REJECTED);
 		} else if (opts.tee) {
 			std_put(&out, text, r->len);
@@ -385,6 +430,21 @@ tell_rows(struct load *l, size_t i, size_t end)
 	buf_free(&out);
 }
 
+/* The records that have been dealt with when the rows before this one have: --strict comes back to the row that stopped it. */
+static uint64_t
+mark_before(const struct load *l, size_t end)
+{
+	const struct row *last = &l->row[end - 1];
+
+	if (end < l->n)
+		return l->row[end].number - 1;
+	return opts.in.strict && last->why != NULL ? last->number - 1 : last->number;
+}
+
+/*
+ * Load the rows that were gathered.  The mark goes behind the last of them, and not behind what was rejected after it: that may be
+ * the piece of a line whose writer was killed, or has not come to its end.
+ */
 static void
 load_batch(struct load *l)
 {
@@ -395,23 +455,51 @@ load_batch(struct load *l)
 		create(l);
 	for (size_t i = 0, end; i < l->n; i = end) {
 		end = convert_rows(l, i);
-		load_rows(l);
+		load_rows(l, mark_before(l, end));
 		tell_rows(l, i, end);
 	}
 	l->n = 0;
 	buf_clear(&l->lines);
 }
 
+/* All input has been read. */
+static void
+check_end(const struct load *l)
+{
+	if (l->seen < l->before.records)
+		die(ST_USAGE, "the load '%s' has got to record %llu before, but the input has only %llu: this is not the same input", opts.load_id,
+		    (unsigned long long)l->before.records, (unsigned long long)l->seen);
+}
+
 static void
 take_row(struct load *l, const struct record *r)
 {
 	l->row = mem_grow(l->row, &l->row_cap, l->n + 1, sizeof *l->row);
-	l->row[l->n++] = (struct row){ .line = l->in->line, .at = l->lines.len, .len = r->line.len };
+	l->row[l->n++] = (struct row){ .line = l->in->line, .number = l->seen, .at = l->lines.len, .len = r->line.len };
 	buf_add(&l->lines, r->line.p, r->line.len);
 	l->read++;
 	if (l->n >= (size_t)opts.batch || l->lines.len >= BATCH_BYTES)
 		load_batch(l);
-	progress_show(l->read, l->in->in.bytes, l->in->in.total);
+}
+
+/* The next line; of those that earlier runs dealt with nothing is said any more. */
+static enum line_status
+next_line(struct load *l, struct record *r)
+{
+	struct lines *in = l->in;
+	enum line_status st;
+
+	do {
+		bool done = l->seen < l->before.records;
+
+		in->rejects = done ? &l->told : &l->rejects;
+		in->in.timeout_ms = l->n > 0 && opts.linger < INT32_MAX ? (int)opts.linger : -1;
+		st = lines_next(in, r);
+		if (st != LINE_RECORD && st != LINE_REJECTED)
+			break;
+		progress_show(++l->seen, in->in.bytes, in->in.total);
+	} while (l->seen <= l->before.records);
+	return st;
 }
 
 /* False: a signal or --strict ends the run. */
@@ -422,8 +510,7 @@ load_input(struct load *l, struct lines *in)
 
 	l->in = in;
 	for (;;) {
-		in->in.timeout_ms = l->n > 0 && opts.linger < INT32_MAX ? (int)opts.linger : -1;
-		switch (lines_next(in, &r)) {
+		switch (next_line(l, &r)) {
 		case LINE_RECORD:
 			take_row(l, &r);
 			break;
@@ -442,7 +529,7 @@ load_input(struct load *l, struct lines *in)
 			warn("%s: %s", in->name, strerror(errno));
 			load_batch(l);
 			l->status = worse(l->status, ST_FAILED);
-			return true;
+			return opts.load_id == NULL;	/* the records of further files have other numbers now */
 		}
 		if (opts.in.strict && l->rejects.n != 0) {
 			load_batch(l);	/* what stood before the bad row */
@@ -451,7 +538,8 @@ load_input(struct load *l, struct lines *in)
 	}
 }
 
-static void
+/* False: not to its end. */
+static bool
 load_inputs(struct load *l, char *files[], int n)
 {
 	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
@@ -463,6 +551,8 @@ load_inputs(struct load *l, char *files[], int n)
 		if (fd == -1) {
 			warn("%s: %s", name, strerror(errno));
 			l->status = worse(l->status, ST_FAILED);
+			if (opts.load_id != NULL)
+				return false;
 			continue;
 		}
 		lines_init(&in, fd, name, (size_t)opts.in.max_line, &l->rejects);
@@ -470,8 +560,9 @@ load_inputs(struct load *l, char *files[], int n)
 		lines_free(&in);
 		io_close_input(fd);
 		if (!go_on)
-			break;
+			return false;
 	}
+	return true;
 }
 
 /* ---- set-up ---- */
@@ -485,8 +576,31 @@ check_options(void)
 		opt_misuse("no table: name it with --table");
 	if (opts.conflict != DB_CONFLICT_FAIL && opts.key == NULL)
 		opt_misuse("--on-conflict: name the columns that make a row unique with --key");
+	if (opts.load_id != NULL && (strlen(opts.load_id) > ID_MAX || scan_utf8(opts.load_id, strlen(opts.load_id)) != NULL))
+		opt_misuse("--load-id: not UTF-8, or longer than %d bytes", ID_MAX);
 	if (opts.types != NULL && (why = types_check(opts.types)) != NULL)
 		opt_misuse("--types: %s", why);
+}
+
+/* A run of this load that has come some way goes on from there. */
+static void
+claim(struct load *l)
+{
+	enum db_status st;
+
+	while ((st = db_claim(&l->db, opts.table, opts.load_id)) != DB_OK)
+		recover(l, st);
+	l->before = l->db.mark;
+	if (l->before.records == 0)
+		return;
+	note("the load '%s': %llu rows were loaded before, %llu rejected", opts.load_id, (unsigned long long)l->before.rows,
+	    (unsigned long long)(l->before.records - l->before.rows));
+	if (l->before.records > l->before.rows)
+		l->status = ST_REJECTED;
+	if (l->table.n == 0)		/* another run may have made it just now */
+		describe(l);
+	if (l->table.n == 0 && l->before.rows > 0)
+		die(ST_USAGE, "the table '%s' of the load '%s' is gone; to load it again give another --load-id", opts.table, opts.load_id);
 }
 
 static void
@@ -509,6 +623,8 @@ open_table(struct load *l)
 	describe(l);
 	if (l->table.n == 0 && !opts.create)
 		die(ST_USAGE, "there is no table '%s'; --create makes it", opts.table);
+	if (opts.load_id != NULL)
+		claim(l);
 	l->tries = 0;
 }
 
@@ -529,6 +645,7 @@ finish(struct load *l)
 	free(l->row);
 	free(l->cell);
 	free(l->good);
+	free(l->number);
 	free(l->why);
 	free(l->use);
 	free(l->key);
@@ -550,8 +667,12 @@ main(int argc, char *argv[])
 		die(ST_USAGE, "--rejects: %s: %s", opts.in.rejects, strerror(errno));
 	progress_start((enum progress_when)opts.in.progress, "rows");
 
+	if (rejects_open(&l.told, NULL) == -1)
+		die(ST_FAILED, "%s", strerror(errno));
+	l.told.silent = true;
 	open_table(&l);
-	load_inputs(&l, argv, n);
+	if (load_inputs(&l, argv, n))
+		check_end(&l);
 
 	progress_clear();
 	verbose("read=%llu loaded=%llu duplicates=%llu rejected=%llu batches=%llu seconds=%.1f", (unsigned long long)l.read,

@@ -7,10 +7,15 @@
 #include "base/mem.h"
 #include "feishu/address.h"
 #include "feishu/value.h"
+#include "feishu/wiki.h"
 #include "json/str.h"
 
 #define PAGE "100"		/* most of tables, fields and views */
 #define SEARCH_PAGE "500"
+#define PAGE_BYTES (2 << 20)	/* an answer that is larger asks for smaller ones */
+#define BUSY_TRIES 4		/* 1254002 means much; a smaller page is one cure */
+#define BAD_TABLE 1254004
+#define NO_TABLE 1254041
 #define ID_CHARS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /* The path of a call on the table; returns new. */
@@ -56,48 +61,72 @@ odd_answer(struct bitable *t, const char *what)
 }
 
 /*
+ * What leads to the next page, if there is one: token becomes "&page_token=...".  A token that comes again would lead around in
+ * circles.
+ */
+static enum feishu_result
+follow(struct bitable *t, struct buf *token, bool *more)
+{
+	struct span has_more, next;
+	struct buf text = { 0 }, was = *token;
+	enum feishu_result r = FEISHU_OK;
+
+	*more = JSON_MEMBER(t->reply.data, "has_more", &has_more) && has_more.p[0] == 't';
+	if (!*more)
+		return r;
+	if (!JSON_MEMBER(t->reply.data, "page_token", &next) || !json_is_string(next) || next.len == 2)
+		return odd_answer(t, "page_token for the next page");
+	json_decode(json_inside(next), &text);
+	*token = (struct buf){ 0 };
+	buf_adds(token, "&page_token=");
+	http_escape(token, buf_str(&text));
+	if (was.len != 0 && was.len == token->len && memcmp(token->p, was.p, was.len) == 0)
+		r = odd_answer(t, "new page_token for the next page");
+	buf_free(&text);
+	buf_free(&was);
+	return r;
+}
+
+/* The items of an answer; an empty list may be null or absent. */
+static struct span
+items_of(const struct bitable *t)
+{
+	struct span items;
+
+	if (JSON_MEMBER(t->reply.data, "items", &items) && items.p[0] == '[')
+		return items;
+	return (struct span){ "[]", 2 };
+}
+
+/*
  * Go through the pages of a list: one is called for each item.  body NULL: GET path?page_size=...,
  * else POST.  path ends in "page_size=N".
  */
 static enum feishu_result
 each_item(struct bitable *t, const char *path, const struct buf *body, bool (*one)(void *arg, struct span item), void *arg)
 {
-	struct buf page = { 0 };
-	enum feishu_result r;
+	struct buf page = { 0 }, token = { 0 };
+	enum feishu_result r = FEISHU_OK;
 	bool more = true;
 
-	buf_adds(&page, path);
-	while (more) {
-		struct span items, item, has_more, token;
+	while (r == FEISHU_OK && more) {
 		struct json_iter it;
+		struct span item;
 
+		buf_clear(&page);
+		buf_adds(&page, path);
+		buf_add(&page, token.p, token.len);
 		r = feishu_call(t->feishu, body == NULL ? "GET" : "POST", buf_str(&page), body, FEISHU_READS, &t->reply);
 		if (r != FEISHU_OK)
 			break;
-		more = JSON_MEMBER(t->reply.data, "has_more", &has_more) && has_more.p[0] == 't';
-		/* An empty list may be null or absent. */
-		if (JSON_MEMBER(t->reply.data, "items", &items) && items.p[0] == '[')
-			for (it = json_open(items); json_next_element(&it, &item); )
-				if (!one(arg, item))
-					goto out;
-		if (!more)
-			break;
-		if (!JSON_MEMBER(t->reply.data, "page_token", &token) || !json_is_string(token)) {
-			r = odd_answer(t, "page_token for the next page");
-			break;
-		}
-		page.len = strlen(path);
-		buf_adds(&page, "&page_token=");
-		{
-			struct buf text = { 0 };
-
-			json_decode(json_inside(token), &text);
-			http_escape(&page, buf_str(&text));
-			buf_free(&text);
-		}
+		for (it = json_open(items_of(t)); json_next_element(&it, &item); )
+			if (!one(arg, item))
+				goto out;
+		r = follow(t, &token, &more);
 	}
 out:
 	buf_free(&page);
+	buf_free(&token);
 	return r;
 }
 
@@ -106,89 +135,126 @@ out:
 static enum feishu_result
 resolve_node(struct bitable *t, const char *node)
 {
-	struct buf path = { 0 }, token = { 0 };
-	struct span data, type, obj;
-	enum feishu_result r;
+	struct wiki_node n = { 0 };
+	enum feishu_result r = wiki_resolve(t->feishu, node, &n, &t->reply);
 
-	buf_adds(&path, "/open-apis/wiki/v2/spaces/get_node?token=");
-	http_escape(&path, node);
-	r = feishu_call(t->feishu, "GET", buf_str(&path), NULL, FEISHU_READS, &t->reply);
-	buf_free(&path);
 	if (r != FEISHU_OK)
 		return r;
-	if (!JSON_MEMBER(t->reply.data, "node", &data) || !JSON_MEMBER(data, "obj_type", &type) || !json_is_string(type) ||
-	    !JSON_MEMBER(data, "obj_token", &obj) || !json_is_string(obj))
-		return odd_answer(t, "node");
-	if (!JSON_SPELLS(json_inside(type), "bitable")) {
+	if (strcmp(n.type, "bitable") != 0) {
 		buf_clear(&t->reply.error);
-		buf_addf(&t->reply.error, "the wiki page is a %.*s, not a Bitable", (int)(type.len - 2), type.p + 1);
+		buf_addf(&t->reply.error, "the wiki page is a %s, not a Bitable%s", n.type,
+		    strcmp(n.type, "sheet") == 0 ? ": sheet-fetch reads it" : "");
+		wiki_node_free(&n);
 		return FEISHU_REFUSED;
 	}
-	json_decode(json_inside(obj), &token);
 	free(t->app);
-	t->app = mem_dup(token.p, token.len);
-	buf_free(&token);
+	t->app = mem_dup(n.token, strlen(n.token));
+	wiki_node_free(&n);
 	return FEISHU_OK;
 }
 
-struct table_search {
-	const char *name;
-	char	*id;
-	struct buf seen;	/* the names, for the message */
-};
+static void
+free_tables(struct bitable *t)
+{
+	for (size_t i = 0; i < t->n_tables; i++) {
+		free(t->tables[i].id);
+		free(t->tables[i].name);
+	}
+	t->n_tables = 0;
+}
 
 static bool
-look_at_table(void *arg, struct span item)
+add_table(void *arg, struct span item)
 {
-	struct table_search *s = arg;
+	struct bitable *t = arg;
 	struct span id, name;
+	struct buf text = { 0 };
 
 	if (!JSON_MEMBER(item, "table_id", &id) || !json_is_string(id) || !JSON_MEMBER(item, "name", &name) ||
 	    !json_is_string(name))
 		return true;
-	if (json_spells(json_inside(id), s->name, strlen(s->name)) || json_spells(json_inside(name), s->name, strlen(s->name))) {
-		s->id = mem_dup(id.p + 1, id.len - 2);
-		return false;
-	}
-	buf_adds(&s->seen, s->seen.len == 0 ? "" : ", ");
-	json_decode(json_inside(name), &s->seen);
+	json_decode(json_inside(name), &text);
+	t->tables = mem_grow(t->tables, &t->tables_cap, t->n_tables + 1, sizeof *t->tables);
+	t->tables[t->n_tables++] = (struct table){ mem_dup(id.p + 1, id.len - 2), mem_dup(text.p, text.len), text.len };
+	buf_free(&text);
 	return true;
+}
+
+static enum feishu_result
+read_tables(struct bitable *t)
+{
+	char *path = table_path(t, NULL);
+	struct buf query = { 0 };
+	enum feishu_result r;
+
+	free_tables(t);
+	buf_addf(&query, "%s?page_size=" PAGE, path);
+	r = each_item(t, buf_str(&query), NULL, add_table, t);
+	free(path);
+	buf_free(&query);
+	return r;
+}
+
+void
+bitable_name_tables(const struct bitable *t, struct buf *out)
+{
+	for (size_t i = 0; i < t->n_tables; i++) {
+		buf_adds(out, i == 0 ? "" : ", ");
+		buf_add(out, t->tables[i].name, t->tables[i].len);
+	}
 }
 
 /* A name into an id. */
 static enum feishu_result
 find_table(struct bitable *t, const char *name)
 {
-	struct table_search s = { .name = name };
-	char *path = table_path(t, NULL);
-	struct buf query = { 0 };
-	enum feishu_result r;
+	enum feishu_result r = read_tables(t);
 
-	buf_addf(&query, "%s?page_size=" PAGE, path);
-	r = each_item(t, buf_str(&query), NULL, look_at_table, &s);
-	if (r == FEISHU_OK && s.id == NULL) {
-		buf_clear(&t->reply.error);
-		buf_addf(&t->reply.error, "the base has no table '%s'; it has: %s", name, buf_str(&s.seen));
-		r = FEISHU_REFUSED;
-	}
-	t->table = s.id;
-	free(path);
-	buf_free(&query);
-	buf_free(&s.seen);
-	return r;
+	if (r != FEISHU_OK)
+		return r;
+	for (size_t i = 0; i < t->n_tables; i++)
+		if (strcmp(name, t->tables[i].id) == 0 || strcmp(name, t->tables[i].name) == 0) {
+			t->table = mem_dup(t->tables[i].id, strlen(t->tables[i].id));
+			return FEISHU_OK;
+		}
+	buf_clear(&t->reply.error);
+	buf_addf(&t->reply.error, "the base has no table '%s'; it has: ", name);
+	bitable_name_tables(t, &t->reply.error);
+	return FEISHU_REFUSED;
 }
 
+enum feishu_result
+bitable_use(struct bitable *t, const char *id)
+{
+	free(t->table);
+	t->table = mem_dup(id, strlen(id));
+	return bitable_read_fields(t);
+}
+
+/* Is it the id of a table, by its looks? */
+static bool
+is_table_id(const char *table)
+{
+	return strncmp(table, "tbl", 3) == 0 && table[strspn(table, ID_CHARS)] == '\0';
+}
+
+/* table NULL: only the base. */
 static enum feishu_result
 open_table(struct bitable *t, const char *table)
 {
-	enum feishu_result r = FEISHU_OK;
+	enum feishu_result r;
 
+	if (table == NULL)
+		return read_tables(t);
+	if (is_table_id(table)) {
+		r = bitable_use(t, table);
+		/* With no such id: say which tables there are. */
+		if (r != FEISHU_REFUSED || (t->reply.code != NO_TABLE && t->reply.code != BAD_TABLE))
+			return r;
+	}
 	free(t->table);
 	t->table = NULL;
-	if (strncmp(table, "tbl", 3) != 0 || table[strspn(table, ID_CHARS)] != '\0')
-		r = find_table(t, table);
-	else
-		t->table = mem_dup(table, strlen(table));
+	r = find_table(t, table);
 	return r == FEISHU_OK ? bitable_read_fields(t) : r;
 }
 
@@ -211,8 +277,8 @@ bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_
 static enum feishu_result
 open_address(struct bitable *t, const struct address *a, const char *table)
 {
-	enum feishu_result r;
 	struct feishu_reply first;
+	enum feishu_result r;
 
 	if (a->kind == ADDRESS_WIKI && (r = resolve_node(t, a->token)) != FEISHU_OK)
 		return r;
@@ -222,17 +288,18 @@ open_address(struct bitable *t, const struct address *a, const char *table)
 	/* A bare token may be a wiki page's; if it is not, the first answer is the better one. */
 	first = t->reply;
 	t->reply = (struct feishu_reply){ 0 };
-	if (resolve_node(t, a->token) == FEISHU_OK) {
+	r = resolve_node(t, a->token);
+	if (r == FEISHU_OK || t->reply.code == 0) {
 		feishu_reply_free(&first);
-		return open_table(t, table);
+		return r == FEISHU_OK ? open_table(t, table) : r;
 	}
 	feishu_reply_free(&t->reply);
 	t->reply = first;
 	return FEISHU_REFUSED;
 }
 
-enum feishu_result
-bitable_open(struct bitable *t)
+static enum feishu_result
+open_named(struct bitable *t, bool base_only)
 {
 	enum feishu_result r = FEISHU_REFUSED;
 	char *app = t->app, *table = t->table;
@@ -245,7 +312,9 @@ bitable_open(struct bitable *t)
 	}
 	t->app = mem_dup(a.token, strlen(a.token));
 	t->table = NULL;
-	if (table == NULL && a.table == NULL)
+	if (base_only)
+		r = open_address(t, &a, NULL);
+	else if (table == NULL && a.table == NULL)
 		buf_adds(&t->reply.error, "no table: set FEISHU_TABLE_ID or --table to its id (tbl...) or name");
 	else
 		r = open_address(t, &a, table != NULL ? table : a.table);
@@ -254,6 +323,18 @@ bitable_open(struct bitable *t)
 	free(app);
 	free(table);
 	return r;
+}
+
+enum feishu_result
+bitable_open(struct bitable *t)
+{
+	return open_named(t, false);
+}
+
+enum feishu_result
+bitable_open_base(struct bitable *t)
+{
+	return open_named(t, true);
 }
 
 static void
@@ -269,6 +350,8 @@ bitable_free(struct bitable *t)
 {
 	free_fields(t);
 	free(t->fields);
+	free_tables(t);
+	free(t->tables);
 	free(t->app);
 	free(t->table);
 	feishu_reply_free(&t->reply);
@@ -395,6 +478,110 @@ bitable_absent(struct bitable *t, struct span ids, struct span *absent)
 	if (r == FEISHU_OK && (!JSON_MEMBER(t->reply.data, "absent_record_ids", absent) || absent->p[0] != '['))
 		*absent = (struct span){ "[]", 2 };
 	return r;
+}
+
+struct view_search {
+	const char *name;
+	char	*id;
+	struct buf seen;	/* the names, for the message */
+};
+
+static bool
+look_at_view(void *arg, struct span item)
+{
+	struct view_search *s = arg;
+	struct span id, name;
+	size_t len = strlen(s->name);
+
+	if (!JSON_MEMBER(item, "view_id", &id) || !json_is_string(id) || !JSON_MEMBER(item, "view_name", &name) ||
+	    !json_is_string(name))
+		return true;
+	if (json_spells(json_inside(id), s->name, len) || json_spells(json_inside(name), s->name, len)) {
+		s->id = mem_dup(id.p + 1, id.len - 2);
+		return false;
+	}
+	buf_adds(&s->seen, s->seen.len == 0 ? "" : ", ");
+	json_decode(json_inside(name), &s->seen);
+	return true;
+}
+
+enum feishu_result
+bitable_find_view(struct bitable *t, const char *view, char **id)
+{
+	struct view_search s = { .name = view };
+	char *path = table_path(t, "/views?page_size=" PAGE);
+	enum feishu_result r = each_item(t, path, NULL, look_at_view, &s);
+
+	if (r == FEISHU_OK && s.id == NULL) {
+		buf_clear(&t->reply.error);
+		buf_addf(&t->reply.error, "the table has no view '%s'; it has: %s", view, buf_str(&s.seen));
+		r = FEISHU_REFUSED;
+	}
+	*id = s.id;
+	free(path);
+	buf_free(&s.seen);
+	return r;
+}
+
+/* Was a page refused for what may pass with a smaller one?  Then that is asked for. */
+static bool
+shrink(const struct bitable *t, struct pages *p)
+{
+	enum feishu_kind kind = feishu_kind(t->reply.code);
+
+	if (p->size == 1 || (kind != FEISHU_LESS && kind != FEISHU_BUSY))
+		return false;
+	if (kind == FEISHU_BUSY && ++p->busy > BUSY_TRIES)
+		return false;
+	p->size /= 2;
+	return true;
+}
+
+static enum feishu_result
+ask_page(struct bitable *t, const struct pages *p)
+{
+	struct buf query = { 0 };
+	enum feishu_result r;
+
+	buf_addf(&query, "/records/search?page_size=%lld", (long long)p->size);
+	buf_add(&query, p->token.p, p->token.len);
+	r = post(t, buf_str(&query), NULL, &p->body, FEISHU_READS);
+	buf_free(&query);
+	return r;
+}
+
+enum feishu_result
+bitable_next_page(struct bitable *t, struct pages *p, struct span *items)
+{
+	enum feishu_result r;
+	struct span total;
+	bool more;
+
+	do
+		r = ask_page(t, p);
+	while (r == FEISHU_REFUSED && shrink(t, p));
+	if (r != FEISHU_OK || (r = follow(t, &p->token, &more)) != FEISHU_OK)
+		return r;
+	*items = items_of(t);
+	p->busy = 0;
+	p->done = !more;
+	p->has_total = JSON_MEMBER(t->reply.data, "total", &total) && total.p[0] >= '0' && total.p[0] <= '9';
+	if (p->has_total)
+		p->total = strtoull(total.p, NULL, 10);
+	if (p->n++ == 0)
+		p->first_total = p->total;
+	if (t->reply.body.len > PAGE_BYTES)
+		p->size = p->size * PAGE_BYTES / (int64_t)t->reply.body.len;
+	if (p->size == 0)
+		p->size = 1;
+	return FEISHU_OK;
+}
+
+void
+pages_free(struct pages *p)
+{
+	buf_free(&p->body);
+	buf_free(&p->token);
 }
 
 struct column {

@@ -1,9 +1,9 @@
 /*
  * client.h - calls to the Feishu (Lark) open platform.
  *
- * Gets and renews the app's token, judges answers by their "code" (most errors come with
- * HTTP 200), retries what may pass, and puts errors into words: code, message,
- * log id, missing scopes, and what to do.
+ * Gets and renews the app's token or that of a user who has logged in (fs-auth), judges answers by their "code"
+ * (most errors come with HTTP 200), retries what may pass, and puts errors into words: code, message, log id, missing
+ * scopes and where they are granted, and what to do.
  *
  * https://open.feishu.cn/document/server-docs/api-call-guide/calling-process/overview
  */
@@ -17,9 +17,17 @@
 struct feishu;
 
 /*
- * Configure from the environment: FEISHU_ENDPOINT, and FEISHU_USER_ACCESS_TOKEN or FEISHU_APP_ID
- * (APP_ID) and FEISHU_APP_SECRET (APP_SECRET), secrets also from files named by _FILE. Returns
- * new (feishu_free), or NULL with the reason in error.
+ * As whom to act; --as sets it before feishu_new, like msg_level.  AUTO is FEISHU_AS, and without that the user
+ * of FEISHU_USER_ACCESS_TOKEN, else the one who has logged in to this host and app (user.h), else the app.
+ */
+enum { FEISHU_AS_AUTO, FEISHU_AS_USER, FEISHU_AS_APP };
+extern int feishu_as;
+#define OPT_FEISHU_AS \
+	OPT_CHOICE(0, "as", "auto|user|app", &feishu_as, "act as the user of fs-auth, or as the app (default: the user, if logged in)")
+
+/*
+ * Configure from the environment (app.h) and the store of fs-auth.  Returns new (feishu_free), or NULL with the reason
+ * in error.
  */
 struct feishu *feishu_new(const struct http_policy *policy, struct buf *error);
 void	feishu_free(struct feishu *f);

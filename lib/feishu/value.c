@@ -39,9 +39,8 @@ is_bool(struct span v)
 	return first(v) == 't' || first(v) == 'f';
 }
 
-/* The number that a value is, or that a string spells as JSON does. */
-static bool
-number_text(struct span v, struct span *text)
+bool
+value_number(struct span v, struct span *text)
 {
 	struct buf line = { 0 };
 	struct scan s = { 0 };
@@ -129,6 +128,30 @@ put_text(struct span v, int64_t max, uint64_t *cut, struct buf *out)
 
 /* ---- numbers, times, truth ---- */
 
+/* Is it the double's shortest spelling, with zeros for the digits behind it?  So the service itself spells large numbers. */
+static bool
+is_shortest(struct span text, double d)
+{
+	char s[40];
+	size_t n, e;
+
+	for (int digits = 14; digits <= 16; digits++) {
+		snprintf(s, sizeof s, "%.*e", digits, fabs(d));		/* "1.2345e+19" */
+		if (to_double((struct span){ s, strlen(s) }) == fabs(d))
+			break;
+	}
+	e = strcspn(s, "e");
+	n = (size_t)strtol(s + e + 1, NULL, 10) + 1;
+	if (first(text) == '-')
+		text.p++, text.len--;
+	if (text.len != n || text.p[0] != s[0])
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (text.p[i] != (i + 1 < e ? s[i + 1] : '0'))
+			return false;
+	return true;
+}
+
 /* Does a double hold all digits of this whole number?  Others are approximate by nature. */
 static bool
 is_exact(struct span text, double d)
@@ -138,7 +161,9 @@ is_exact(struct span text, double d)
 	for (size_t i = 0; i < text.len; i++)
 		if (strchr(".eE", text.p[i]) != NULL)
 			return true;
-	return snprintf(digits, sizeof digits, "%.0f", d) == (int)text.len && memcmp(digits, text.p, text.len) == 0;
+	if (snprintf(digits, sizeof digits, "%.0f", d) == (int)text.len && memcmp(digits, text.p, text.len) == 0)
+		return true;
+	return is_shortest(text, d);
 }
 
 static const char *
@@ -147,7 +172,7 @@ put_number(struct span v, struct buf *out)
 	struct span text;
 	double d;
 
-	if (!number_text(v, &text))
+	if (!value_number(v, &text))
 		return "not a number";
 	d = to_double(text);
 	if (!isfinite(d))
@@ -165,7 +190,7 @@ put_date(struct span v, struct buf *out)
 	int64_t ms;
 	double d;
 
-	if (number_text(v, &text)) {
+	if (value_number(v, &text)) {
 		d = to_double(text);
 		if (d >= SECONDS_MIN && d < MS_MIN)
 			d *= 1000;
@@ -270,11 +295,11 @@ put_select(struct span v, struct buf *out)
 	return put_option(v, out);
 }
 
-/* {"id":...} or {"file_token":...} from a bare string; objects as they are. */
+/* {"id":...} or {"file_token":...} from a bare string; of an object what is needed, since names and the like are not written. */
 static const char *
 put_ref(struct span v, const char *member, struct buf *out)
 {
-	if (first(v) == '{') {
+	if (first(v) == '{' && !json_member(v, member, strlen(member), &v)) {
 		put(v, out);
 		return NULL;
 	}

@@ -19,6 +19,9 @@ enum field_type {
 	FIELD_BUTTON = 3001,
 };
 
+/* The number that a value is, or that a string spells as JSON does. */
+bool	value_number(struct span value, struct span *text);
+
 /* Can the service not be told a value for fields of this type? */
 bool	field_read_only(int type);
 

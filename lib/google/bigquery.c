@@ -1,10 +1,12 @@
 #include "google/bigquery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/env.h"
 #include "base/mem.h"
+#include "base/opt.h"
 #include "crypt/key.h"
 #include "json/str.h"
 
@@ -18,6 +20,7 @@ struct bigquery {
 	char	*base;			/* the root of the API and the project */
 	size_t	 root_len;		/* of base, without the project */
 	char	*project;
+	struct http_policy policy;
 	uint64_t requests;
 };
 
@@ -90,6 +93,7 @@ bigquery_new(const struct http_policy *policy, const char *project, struct buf *
 	buf_adds(&base, "/projects/");
 	http_escape(&base, b->project);
 	b->base = mem_dup(base.p, base.len);
+	b->policy = *policy;
 	b->http = http_new(policy);
 	buf_free(&base);
 	return b;
@@ -122,6 +126,12 @@ uint64_t
 bigquery_requests(const struct bigquery *b)
 {
 	return b->requests;
+}
+
+const struct http_policy *
+bigquery_policy(const struct bigquery *b)
+{
+	return &b->policy;
 }
 
 /* ---- answers ---- */
@@ -201,24 +211,23 @@ explain(struct bigquery_reply *r, const struct http_response *http, bool ours)
 
 /* ---- calls ---- */
 
+/* The caller frees *http. */
 static enum google_result
-perform(struct bigquery *b, struct http_request *rq, struct bigquery_reply *r)
+perform(struct bigquery *b, struct http_request *rq, struct http_response *http, struct bigquery_reply *r)
 {
-	struct http_response http;
-	enum http_result hr = http_perform(b->http, rq, &http);
+	enum http_result hr = http_perform(b->http, rq, http);
 	bool ours;
 
 	b->requests++;
 	buf_clear(&r->body);
-	buf_add(&r->body, http.body.p, http.body.len);
+	buf_add(&r->body, http->body.p, http->body.len);
 	ours = hr != HTTP_INTERRUPTED && json_scan_answer(&r->body, &r->scan);
 	r->object = ours ? (struct span){ r->body.p, r->body.len } : (struct span){ "{}", 2 };
-	r->status = http.status;
-	if (hr == HTTP_OK && !ours && http.body.len != 0)
+	r->status = http->status;
+	if (hr == HTTP_OK && !ours && http->body.len != 0)
 		hr = HTTP_BAD;
 	if (hr != HTTP_OK && hr != HTTP_INTERRUPTED)
-		explain(r, &http, ours);
-	http_response_free(&http);
+		explain(r, http, ours);
 	switch (hr) {
 	case HTTP_OK:
 		return GOOGLE_OK;
@@ -233,11 +242,13 @@ perform(struct bigquery *b, struct http_request *rq, struct bigquery_reply *r)
 	return GOOGLE_GAVE_UP;
 }
 
+#define MOST_HEADERS 3		/* of a call's own */
+
 /* With the token of the moment. */
 static enum google_result
-call_once(struct bigquery *b, struct http_request *rq, struct bigquery_reply *r)
+call_once(struct bigquery *b, struct http_request *rq, const char *const own[], struct http_response *http, struct bigquery_reply *r)
 {
-	const char *headers[5] = { NULL }, *authorization, *quota;
+	const char *headers[MOST_HEADERS + 3] = { NULL }, *authorization, *quota;
 	struct buf billed = { 0 };
 	size_t n = 0;
 	enum google_result st = GOOGLE_OK;
@@ -252,14 +263,27 @@ call_once(struct bigquery *b, struct http_request *rq, struct bigquery_reply *r)
 			headers[n++] = buf_str(&billed);
 		}
 	}
-	if (rq->body != NULL)
-		headers[n++] = "Content-Type: application/json";
+	for (size_t i = 0; i < MOST_HEADERS && own[i] != NULL; i++)
+		headers[n++] = own[i];
 	rq->headers = headers;
 	if (st == GOOGLE_OK)
-		st = perform(b, rq, r);
+		st = perform(b, rq, http, r);
 	rq->headers = NULL;
 	buf_free(&billed);
 	return st;
+}
+
+static enum google_result
+call(struct bigquery *b, struct http_request *rq, const char *const own[], struct http_response *http, struct bigquery_reply *r)
+{
+	enum google_result st;
+
+	*http = (struct http_response){ 0 };
+	st = call_once(b, rq, own, http, r);
+	if (st != GOOGLE_REFUSED || r->status != 401 || b->auth == NULL || !google_auth_renew(b->auth))
+		return st;
+	http_response_free(http);
+	return call_once(b, rq, own, http, r);
 }
 
 enum google_result
@@ -268,6 +292,8 @@ bigquery_call(struct bigquery *b, const char *method, const char *path, const st
 {
 	struct buf url = { 0 };
 	struct http_request rq = { .what = "BigQuery", .method = method, .repeatable = repeatable, .judge = judge };
+	struct http_response http;
+	const char *own[] = { body != NULL ? "Content-Type: application/json" : NULL, NULL };
 	enum google_result st;
 
 	buf_addf(&url, "%.*s%s", (int)(strncmp(path, "/projects/", 10) == 0 ? b->root_len : strlen(b->base)), b->base, path);
@@ -276,10 +302,115 @@ bigquery_call(struct bigquery *b, const char *method, const char *path, const st
 		rq.body = body->p;
 		rq.body_len = body->len;
 	}
-	st = call_once(b, &rq, r);
-	if (st == GOOGLE_REFUSED && r->status == 401 && b->auth != NULL && google_auth_renew(b->auth))
-		st = call_once(b, &rq, r);
+	st = call(b, &rq, own, &http, r);
+	http_response_free(&http);
 	buf_free(&url);
+	return st;
+}
+
+/* ---- uploads ---- */
+
+/* The address of a session is as good as a token: it is not sent over plain HTTP where the API is not. */
+static bool
+take_session(const struct bigquery *b, const char *location, struct buf *session)
+{
+	if (location == NULL || (strncmp(location, "https://", 8) != 0 &&
+	    (strncmp(location, "http://", 7) != 0 || strncmp(b->base, "http://", 7) != 0)))
+		return false;
+	buf_adds(session, location);
+	return true;
+}
+
+enum google_result
+bigquery_upload_begin(struct bigquery *b, const struct buf *job, int64_t size, struct buf *session, struct bigquery_reply *r)
+{
+	struct buf url = { 0 }, length = { 0 };
+	struct http_request rq = { .what = "BigQuery", .repeatable = true, .judge = judge, .body = job->p, .body_len = job->len };
+	struct http_response http;
+	const char *own[] = { "Content-Type: application/json; charset=UTF-8", "X-Upload-Content-Type: application/octet-stream", NULL, NULL };
+	enum google_result st;
+
+	buf_addf(&url, "%.*s/upload%s/jobs?uploadType=resumable", (int)(b->root_len - strlen(API_PATH)), b->base,
+	    b->base + b->root_len - strlen(API_PATH));
+	rq.url = buf_str(&url);
+	buf_addf(&length, "X-Upload-Content-Length: %lld", (long long)size);
+	own[2] = buf_str(&length);
+	st = call(b, &rq, own, &http, r);
+	if (st == GOOGLE_OK && !take_session(b, http_header(&http, "location"), session)) {
+		buf_adds(&r->error, "BigQuery's answer to an upload says not where to send it");
+		st = GOOGLE_GAVE_UP;
+	}
+	http_response_free(&http);
+	buf_free(&url);
+	buf_free(&length);
+	return st;
+}
+
+struct piece {
+	const void *p;
+	size_t	 len;
+	int64_t	 from, size;
+	char	 range[96];	/* the header */
+};
+
+/* Whether a try came through is not known: the next one asks, instead of sending it again. */
+static void
+send_or_ask(struct http_request *rq, const struct http_response *last)
+{
+	struct piece *piece = rq->arg;
+	long long from = piece->from, size = piece->size;
+	bool ask = last != NULL || piece->len == 0;
+
+	rq->body = ask ? "" : piece->p;
+	rq->body_len = ask ? 0 : piece->len;
+	if (ask)
+		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes */%lld", size);
+	else
+		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes %lld-%lld/%lld", from,
+		    from + (long long)piece->len - 1, size);
+}
+
+/* 308 is no redirect here, but "go on". */
+static enum http_verdict
+judge_piece(const struct http_request *rq, const struct http_response *r, int64_t *wait_ms)
+{
+	return r->status == 308 ? HTTP_DONE : judge(rq, r, wait_ms);
+}
+
+/* "bytes=0-N": N + 1; without the header nothing has been kept.  -2: neither. */
+static int64_t
+read_range(const char *range, int64_t size)
+{
+	static const char start[] = "bytes=0-";
+	int64_t n;
+
+	if (range == NULL)
+		return 0;
+	if (strncmp(range, start, strlen(start)) != 0 || !opt_parse_number(range + strlen(start), false, &n))
+		return -2;
+	return n >= 0 && n < size ? n + 1 : -2;
+}
+
+enum google_result
+bigquery_upload_send(struct bigquery *b, const char *session, const void *p, size_t len, int64_t from, int64_t size, int64_t *kept,
+    struct bigquery_reply *r)
+{
+	struct piece piece = { .p = p, .len = len, .from = from, .size = size };
+	struct http_request rq = {
+		.what = "upload", .method = "PUT", .url = session, .hide_url = true, .repeatable = true, .begin = send_or_ask, .judge = judge_piece,
+		.arg = &piece,
+	};
+	struct http_response http;
+	const char *own[] = { "Content-Type: application/octet-stream", piece.range, NULL };
+	enum google_result st;
+
+	st = call(b, &rq, own, &http, r);
+	*kept = -1;
+	if (st == GOOGLE_OK && r->status == 308 && (*kept = read_range(http_header(&http, "range"), size)) == -2) {
+		buf_adds(&r->error, "BigQuery's answer to an upload says not what it has");
+		st = GOOGLE_GAVE_UP;
+	}
+	http_response_free(&http);
 	return st;
 }
 

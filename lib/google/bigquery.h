@@ -25,6 +25,7 @@ struct bigquery *bigquery_new(const struct http_policy *policy, const char *proj
 void	bigquery_free(struct bigquery *b);
 const char *bigquery_project(const struct bigquery *b);
 uint64_t bigquery_requests(const struct bigquery *b);	/* without retries */
+const struct http_policy *bigquery_policy(const struct bigquery *b);
 
 /* An answer; reused from call to call, bigquery_reply_free at the end. */
 struct bigquery_reply {
@@ -37,11 +38,24 @@ struct bigquery_reply {
 };
 
 /*
- * path: below /bigquery/v2/projects/PROJECT, "/queries?...", or "/projects/ANOTHER/..."; body NULL: GET.  repeatable: it changes nothing, or carries a key
- * by which the service knows it again.
+ * path: below /bigquery/v2/projects/PROJECT, "/queries?...", or "/projects/ANOTHER/..."; body NULL: GET.  repeatable: it changes
+ * nothing, or carries a key by which the service knows it again.
  */
 enum google_result bigquery_call(struct bigquery *b, const char *method, const char *path, const struct buf *body, bool repeatable,
 	    struct bigquery_reply *r);
 void	bigquery_reply_free(struct bigquery_reply *r);
+
+/*
+ * A resumable upload: of a job (JSON) and then of the size bytes that it loads, piece by piece.  Begin appends to session the address
+ * that takes them, which is a secret.
+ */
+enum google_result bigquery_upload_begin(struct bigquery *b, const struct buf *job, int64_t size, struct buf *session, struct bigquery_reply *r);
+/*
+ * Send the len bytes from there on (a multiple of 256 KiB, but for the last piece), or ask with len 0.  *kept is how many the service
+ * has from the first byte on, perhaps less than were sent, or -1 once it has made the job of them, which is then r->object.
+ * 404 and 410: the session is gone, and another is to be begun.
+ */
+enum google_result bigquery_upload_send(struct bigquery *b, const char *session, const void *p, size_t len, int64_t from, int64_t size,
+	    int64_t *kept, struct bigquery_reply *r);
 
 #endif

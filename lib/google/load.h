@@ -24,12 +24,27 @@ enum load_outcome {
 	LOAD_ROWS,		/* rows are bad: nothing was loaded, the reply's errors name some */
 	LOAD_AGAIN,		/* the service failed: nothing was loaded, and a job of another id may succeed */
 	LOAD_FAILED,		/* nothing was loaded, and nothing would help */
+	LOAD_UNKNOWN,		/* it may run, or have run */
 };
 
 /*
- * Run the job, or find it where it has run before (*existed), and wait for its end.  Without GOOGLE_OK it is not known to have
- * ended: run the same id again.  With it, r->object is the Job; of a LOAD_ other than DONE r->error holds the message.
+ * Run the job, or find it where it has run before (*existed), and wait for its end.  Then r->object is the Job, and of another outcome
+ * than LOAD_DONE r->error holds the message.  Without GOOGLE_OK it is LOAD_UNKNOWN, and the same id is to be run again, or LOAD_FAILED
+ * where the service has not got all of it.
  */
 enum google_result load_run(struct bigquery *b, const struct load_job *job, enum load_outcome *outcome, bool *existed, struct bigquery_reply *r);
+
+/* What the Job says. */
+bool	load_is_into(struct span job, const char *dataset, const char *table);
+bool	load_errors(struct span job, struct span *list);	/* status.errors */
+bool	load_rows(struct span job, uint64_t *rows);		/* that it loaded */
+/*
+ * Does this one of the errors name a row?  Then *at is the byte of the plain data where the row begins, and what is wrong with it
+ * was appended to why.
+ */
+bool	load_bad_row(struct span error, uint64_t *at, struct buf *why);
+
+/* Wait before the n-th time (from 0) that something is tried again.  False: a signal asks to stop. */
+bool	load_back_off(int64_t n);
 
 #endif

@@ -20,6 +20,8 @@ bool	table_name_parse(struct table_name *n, const char *text, const char *projec
 void	table_name_free(struct table_name *n);
 /* {"projectId":...,"datasetId":...,"tableId":...} */
 void	table_put_reference(const struct table_name *n, struct buf *out);
+/* /projects/.../datasets/.../tables/..., percent-encoded, for bigquery_call */
+void	table_put_path(const struct table_name *n, struct buf *out);
 
 /*
  * Read a file of a schema, as the service gives and takes it: [{"name","type","mode","fields"},...] or {"fields":[...]}; appends
@@ -33,6 +35,8 @@ struct table_layout {
 	const char *cluster;		/* columns in commas, at most four; NULL: none */
 	const char *location;		/* of a dataset that is created; NULL: the service's choice */
 };
+/* False: there are too many columns, or one has no name; a message that names the option was appended to error. */
+bool	table_check_layout(const struct table_layout *l, struct buf *error);
 /* Append the members "timePartitioning" and "clustering", each behind a comma. */
 void	table_put_layout(const struct table_layout *l, struct buf *out);
 
@@ -44,7 +48,10 @@ struct table_info {
 };
 /* GOOGLE_OK also where there is none.  Errors stand in r. */
 enum google_result table_get(struct bigquery *b, const struct table_name *n, struct table_info *info, struct bigquery_reply *r);
-/* Create the dataset and the table where they are missing; one that another creates meanwhile is fine. */
+/*
+ * Create the dataset and the table where they are missing; one that another creates meanwhile is fine.  Without a schema only the
+ * dataset: the table is then for a load job to create.
+ */
 enum google_result table_create(struct bigquery *b, const struct table_name *n, const struct table_layout *l, struct bigquery_reply *r);
 void	table_info_free(struct table_info *info);
 

@@ -22,8 +22,8 @@ rejects_open(struct rejects *r, const char *path)
 	return r->fd == -1 ? -1 : 0;
 }
 
-static void
-flush(struct rejects *r)
+void
+rejects_flush(struct rejects *r)
 {
 	if (r->out.len != 0 && io_write(r->fd, r->out.p, r->out.len) == -1)
 		die(ST_FAILED, "%s: %s", r->path, strerror(errno));
@@ -37,7 +37,7 @@ rejects_more(struct rejects *r, const char *text, size_t len)
 		return;
 	buf_add(&r->out, text, len);
 	if (r->out.len > HOLD)
-		flush(r);
+		rejects_flush(r);
 }
 
 void
@@ -66,7 +66,7 @@ rejects_close(struct rejects *r)
 		    (unsigned long long)r->n);
 	if (r->fd == -1)
 		return 0;
-	flush(r);
+	rejects_flush(r);
 	buf_free(&r->out);
 	return close(r->fd);
 }

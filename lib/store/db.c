@@ -128,6 +128,36 @@ db_load_reset(struct db_load *l)
 }
 
 enum db_status
+db_claim(struct db *db, const char *table, const char *id)
+{
+	if (db->load_id == NULL)
+		rnd_uuid(db->run);
+	db->load_id = id;
+	if (db->conn == NULL)
+		return db_error(db, DB_AGAIN, "not connected");
+	return db->engine->claim(db, table);
+}
+
+void
+db_settle(struct db *db, const struct db_load *l)
+{
+	bool cut = l->strict && l->done > 0 && l->why[l->done - 1] != NULL;
+
+	l->settled(l->arg, l);
+	db->next = db->mark;
+	/* --strict comes back to the row that stopped it. */
+	db->next.records = cut ? l->number[l->done - 1] - 1 : l->records;
+	for (size_t i = 0; i < l->done; i++)
+		db->next.rows += l->why[i] == NULL;
+}
+
+enum db_status
+db_lost_claim(struct db *db)
+{
+	return db_error(db, DB_FAILED, "another run of the load '%.200s' has begun; it goes on, this one ends", db->load_id);
+}
+
+enum db_status
 db_load(struct db *db, struct db_load *l)
 {
 	if (!db->unsure)

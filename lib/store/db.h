@@ -9,6 +9,10 @@
  * refuses: those are found, told apart and left out.  After DB_AGAIN the batch may be repeated with
  * db_load on the same connection object: where an answer to COMMIT was lost, it first looks whether that
  * commit has happened.
+ *
+ * A load that has a name (db_claim) leaves a mark in the table llmutils_marks: how many records of its input have been dealt
+ * with.  It moves in the transactions of the batches, so mark and rows cannot differ; and only for the run that claimed
+ * the name last, so that two runs, or a run and what is left of an old connection, cannot load a row twice.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -65,6 +69,11 @@ struct db_cell {
 
 enum db_conflict { DB_CONFLICT_FAIL, DB_CONFLICT_IGNORE, DB_CONFLICT_UPDATE };
 
+/* How far a named load has come: records of its input, and of these the rows that the table took. */
+struct db_mark {
+	uint64_t records, rows;
+};
+
 /* One batch; everything is borrowed. */
 struct db_load {
 	const struct db_table *table;
@@ -78,6 +87,11 @@ struct db_load {
 	size_t	 n;
 	bool	 strict;	/* stop at the first row that is refused */
 	char	**why;		/* set to new text for the rows that are refused */
+	/* Of a named load: */
+	const uint64_t *number;	/* of each row: its place in the input, from 1 */
+	uint64_t records;	/* as far has the input been dealt with when these rows have */
+	void	(*settled)(void *arg, const struct db_load *l);	/* done and why are set; the commit comes next */
+	void	*arg;
 	/* Set: */
 	size_t	 done;		/* rows that were dealt with; fewer than n only with strict */
 	uint64_t changed;	/* rows written */
@@ -92,9 +106,14 @@ struct db {
 	void	*conn;
 	char	*dsn;		/* owned; may hold a password: not for messages */
 	bool	 password;	/* it does */
-	bool	 begun;		/* something was loaded by this run */
+	bool	 begun;		/* something was done by this run: loaded, or by a statement that no transaction can undo any more */
 	bool	 unsure;	/* a commit was sent, its answer lost */
 	char	 ticket[UUID_SIZE];	/* PostgreSQL: of the last batch, in llmutils_loads */
+	const char *load_id;	/* NULL: the load has no name; borrowed */
+	char	 run[UUID_SIZE];	/* this run, in llmutils_marks */
+	bool	 claimed;	/* by this run, once */
+	struct db_mark mark;	/* what is committed */
+	struct db_mark next;	/* what will be */
 	void	(*tell)(const char *text);
 	struct buf error;
 };
@@ -107,6 +126,7 @@ struct db_engine {
 	void	(*close)(struct db *db);
 	enum db_status (*describe)(struct db *db, struct db_table *t);
 	enum db_status (*create)(struct db *db, const struct db_table *t, const size_t *key, size_t n_key);
+	enum db_status (*claim)(struct db *db, const char *table);
 	enum db_status (*load)(struct db *db, struct db_load *l);
 	enum db_status (*end_loads)(struct db *db);
 	enum db_status (*query)(struct db *db, const char *sql, const struct db_param *param, size_t n, db_sink *sink, void (*idle)(void *),
@@ -129,6 +149,11 @@ void	db_free(struct db *db);
 enum db_status db_describe(struct db *db, struct db_table *t);
 /* Create it, unless it is there. */
 enum db_status db_create(struct db *db, const struct db_table *t, const size_t *key, size_t n_key);
+/*
+ * Name the loads into a table that are to come, and look how far that load has come, into db->mark.  From now on the batches of
+ * other runs of this name are refused.
+ */
+enum db_status db_claim(struct db *db, const char *table, const char *id);
 enum db_status db_load(struct db *db, struct db_load *l);
 /* The last batch has been loaded: nothing more of this run is to be remembered. */
 enum db_status db_end_loads(struct db *db);
@@ -143,6 +168,10 @@ enum db_status db_query(struct db *db, const char *sql, const struct db_param *p
 
 /* Nothing of this batch is loaded (any more). */
 void	db_load_reset(struct db_load *l);
+/* The rows of a named load have been tried: tell the caller, and put the mark that belongs into this transaction into db->next. */
+void	db_settle(struct db *db, const struct db_load *l);
+/* Another run has claimed the name. */
+enum db_status db_lost_claim(struct db *db);
 /* An identifier in double quotes. */
 void	db_put_name(const char *name, size_t len, struct buf *out);
 /* INSERT's tail: "ON CONFLICT (...) DO ...", or nothing. */

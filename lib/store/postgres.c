@@ -7,6 +7,9 @@
  * a year ahead), unless it is there: then the batch is in the table (an insert waits for one that is still under way).
  * Where it was not there, the batch is not in the table, and never will be, since its own ticket is refused from now on.
  * A void ticket that is there says the same: the answer to this was lost, too.
+ *
+ * A named load needs no tickets: its mark moves with each COMMIT, and only from where it was, so it tells what is in the table.  The
+ * statement that moves it divides by zero where it meets no row, which keeps the server from the COMMIT behind it.
  */
 #include "store/db.h"
 
@@ -28,14 +31,18 @@
 
 #define CONNECT_SECONDS	"10"
 #define CANCEL_SECONDS	3
+#define COMMIT_MS	1000	/* once a signal came: until the server is asked to hurry */
 #define COPY_PIECE	((size_t)256 << 10)
-#define STAGING		"pg_temp.llmutils_staging"
+#define STAGING_NAME	"llmutils_staging"
+#define STAGING		"pg_temp." STAGING_NAME
 
 struct pg {
 	PGconn	*c;
-	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for */
+	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for, after a signal with less patience */
 	bool	 tickets;	/* llmutils_loads is there */
+	bool	 claimed;	/* on this connection */
 	size_t	 bad;		/* the row (from 0) of the COPY that the last error names, or SIZE_MAX */
+	bool	 exists;	/* the last error: a thing of this name is there already */
 };
 
 /* ---- connection ---- */
@@ -156,18 +163,14 @@ lost(struct db *db)
 	return db_error(db, DB_AGAIN, "%s", PQerrorMessage(pg->c));
 }
 
-static enum db_status
-stopped(struct db *db)
+/* Ask the server to end the statement.  One that is gone never answers, and PQcancel knows no limit of time: so a child asks. */
+static void
+cancel_statement(struct pg *pg)
 {
-	struct pg *pg = db->conn;
 	PGcancel *cancel = PQgetCancel(pg->c);
 	char why[256];
 	pid_t child;
 
-	/*
-	 * The connection is closed next; without this the server would notice that only with its next answer.  One that is
-	 * gone never answers, and PQcancel knows no limit of time: so a child asks.
-	 */
 	if (cancel != NULL && (child = fork()) == 0) {
 		(void)signal(SIGALRM, SIG_DFL);
 		(void)alarm(CANCEL_SECONDS);
@@ -178,20 +181,36 @@ stopped(struct db *db)
 			;
 	}
 	PQfreeCancel(cancel);
+}
+
+/* The connection is closed next; without this the server would notice that only with its next answer. */
+static enum db_status
+stopped(struct db *db)
+{
+	cancel_statement(db->conn);
 	return db_error(db, DB_STOPPED, "interrupted");
 }
 
-/* Wait for the socket and take what has come. */
+/*
+ * Wait for the socket and take what has come.  A COMMIT may wait for ever, for a lock or a standby; cancelled it still ends with
+ * an answer, either way.
+ */
 static enum db_status
 pump(struct db *db, short events)
 {
 	struct pg *pg = db->conn;
 	struct pollfd fd[2] = { { .fd = PQsocket(pg->c), .events = events }, { .fd = sig_fd(), .events = POLLIN } };
 
+	bool hurry = pg->unstoppable && sig_caught() != 0;
+	int ready;
+
 	if (fd[0].fd == -1)
 		return lost(db);
-	if (poll(fd, pg->unstoppable ? 1 : 2, -1) == -1 && errno != EINTR)
+	ready = poll(fd, hurry ? 1 : 2, hurry ? COMMIT_MS : -1);
+	if (ready == -1 && errno != EINTR)
 		return db_error(db, DB_FAILED, "poll: %s", strerror(errno));
+	if (ready == 0)
+		cancel_statement(pg);
 	if (sig_caught() != 0 && !pg->unstoppable)
 		return stopped(db);
 	return PQconsumeInput(pg->c) ? DB_OK : lost(db);
@@ -264,6 +283,7 @@ judge(struct db *db, const PGresult *r)
 	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
 	enum db_status st = DB_FAILED;
 
+	pg->exists = state != NULL && strcmp(state, "23505") == 0;
 	pg->bad = named_line(PQresultErrorField(r, PG_DIAG_CONTEXT));
 	if (state == NULL || what == NULL)
 		return db_error(db, DB_AGAIN, "%s", PQresultErrorMessage(r));
@@ -346,6 +366,8 @@ pg_describe(struct db *db, struct db_table *t)
 
 	if (strlen(t->name) > db->engine->name_max)
 		return db_error(db, DB_USAGE, "the table's name is longer than %zu bytes", db->engine->name_max);
+	if (strcmp(t->name, STAGING_NAME) == 0)		/* it would hide the table: pg_temp is searched first */
+		return db_error(db, DB_USAGE, "a table cannot be named %s: rows wait in one of this name", STAGING_NAME);
 	put_table(t, &name);
 	values[0] = buf_str(&name);
 	st = run(db, sql, values, 1, &r);
@@ -357,6 +379,15 @@ pg_describe(struct db *db, struct db_table *t)
 		    pg_kind((unsigned)strtoul(PQgetvalue(r, i, 1), NULL, 10), PQgetvalue(r, i, 2)[0]), PQgetvalue(r, i, 3)[0] == 't');
 	PQclear(r);
 	return DB_OK;
+}
+
+/* Another load may be creating the table at this very moment: IF NOT EXISTS does not see that. */
+static enum db_status
+creating(struct db *db, enum db_status st)
+{
+	if (st != DB_REFUSED)
+		return st;
+	return ((struct pg *)db->conn)->exists ? DB_AGAIN : DB_USAGE;
 }
 
 static enum db_status
@@ -386,8 +417,7 @@ pg_create(struct db *db, const struct db_table *t, const size_t *key, size_t n_k
 	buf_addc(&sql, ')');
 	st = pg_command(db, buf_str(&sql));
 	buf_free(&sql);
-	/* Another load may be creating it at this very moment: IF NOT EXISTS does not see that. */
-	return st == DB_REFUSED ? DB_AGAIN : st;
+	return creating(db, st);
 }
 
 /* ---- one batch ---- */
@@ -576,7 +606,7 @@ begin(struct db *db, const struct db_load *l)
 	/* A deferred constraint would show up only at the end, where no row can be told apart any more. */
 	buf_adds(&sql, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ");
 	if (is_staged(l)) {
-		buf_adds(&sql, "CREATE TEMP TABLE llmutils_staging ON COMMIT DROP AS SELECT * FROM ");
+		buf_adds(&sql, "CREATE TEMP TABLE " STAGING_NAME " ON COMMIT DROP AS SELECT * FROM ");
 		put_table(l->table, &sql);
 		buf_adds(&sql, " WITH NO DATA; ");
 	}
@@ -586,46 +616,112 @@ begin(struct db *db, const struct db_load *l)
 	return st;
 }
 
-/* The table of tickets.  Without the right to create it one has to do without. */
+/* Create a table of ours if it is not there; also IF NOT EXISTS needs the right to.  One that is there may be another user's. */
+static enum db_status
+pg_has_table(struct db *db, const char *name, const char *rights, const char *create)
+{
+	static const char sql[] = "SELECT t IS NOT NULL, (SELECT bool_and(has_table_privilege(t, p)) FROM unnest(string_to_array($2, ',')) AS p) "
+	    "FROM to_regclass($1) AS t";
+	bool there, ours;
+	PGresult *r;
+	enum db_status st = run(db, sql, (const char *const[]){ name, rights }, 2, &r);
+
+	if (st != DB_OK)
+		return st;
+	there = PQgetvalue(r, 0, 0)[0] == 't';
+	ours = PQgetvalue(r, 0, 1)[0] == 't';
+	PQclear(r);
+	if (there)
+		return ours ? DB_OK : db_error(db, DB_USAGE, "permission denied for table %s", name);
+	return creating(db, pg_command(db, create));
+}
+
+/* The table of tickets.  Without the right to it one has to do without. */
 static enum db_status
 open_tickets(struct db *db)
 {
 	struct pg *pg = db->conn;
-	PGresult *r;
-	enum db_status st = run(db, "SELECT to_regclass('llmutils_loads') IS NOT NULL", NULL, 0, &r);
+	enum db_status st = pg_has_table(db, "llmutils_loads", "SELECT,INSERT,DELETE",
+	    "CREATE TABLE IF NOT EXISTS llmutils_loads (ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
 
-	if (st != DB_OK)
-		return st;
-	pg->tickets = PQgetvalue(r, 0, 0)[0] == 't';
-	PQclear(r);
-	if (pg->tickets)
-		return DB_OK;
-	st = pg_command(db, "CREATE TABLE IF NOT EXISTS llmutils_loads (ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
-	if (st == DB_REFUSED)
-		return db_error(db, DB_AGAIN, "llmutils_loads is being created");
 	if (st == DB_USAGE && db->tell != NULL)
-		db->tell("llmutils_loads cannot be created: a connection that is lost during a commit will end the load");
+		db->tell("llmutils_loads cannot be created or written: a connection that is lost during a commit will end the load");
 	pg->tickets = st == DB_OK;
 	return st == DB_USAGE ? DB_OK : st;
 }
 
+/* Name the load, or look at its mark again after the connection was lost. */
 static enum db_status
-commit(struct db *db)
+pg_claim(struct db *db, const char *table)
+{
+	static const char create[] = "CREATE TABLE IF NOT EXISTS llmutils_marks (load_id text, table_name text, run uuid NOT NULL UNIQUE, "
+	    "records bigint NOT NULL, rows_loaded bigint NOT NULL, at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (load_id, table_name))";
+	/* A table of the same name in another schema is another table. */
+	static const char first[] = "INSERT INTO llmutils_marks AS m (load_id, table_name, run, records, rows_loaded) VALUES ($1, "
+	    "format('%I.%I', coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+	    "WHERE c.oid = to_regclass(quote_ident($2))), current_schema(), ''), $2::text), $3::uuid, 0, 0) "
+	    "ON CONFLICT (load_id, table_name) DO UPDATE SET run = excluded.run RETURNING records, rows_loaded";
+	/* A COMMIT that is under way has the row locked: its end is waited for. */
+	static const char again[] = "UPDATE llmutils_marks SET run = run WHERE run = $1::uuid RETURNING records, rows_loaded";
+	struct pg *pg = db->conn;
+	PGresult *r;
+	enum db_status st = pg_has_table(db, "llmutils_marks", "SELECT,INSERT,UPDATE", create);
+
+	if (st == DB_USAGE)
+		return db_error(db, st, "llmutils_marks cannot be created or written: %s", buf_str(&db->error));
+	if (st == DB_OK && db->claimed)
+		st = run(db, again, (const char *const[]){ db->run }, 1, &r);
+	else if (st == DB_OK)
+		st = run(db, first, (const char *const[]){ db->load_id, table, db->run }, 3, &r);
+	if (st != DB_OK)
+		return st == DB_REFUSED ? DB_USAGE : st;
+	st = PQntuples(r) == 1 ? DB_OK : db_lost_claim(db);
+	if (st == DB_OK) {
+		db->mark.records = strtoull(PQgetvalue(r, 0, 0), NULL, 10);
+		db->mark.rows = strtoull(PQgetvalue(r, 0, 1), NULL, 10);
+		pg->claimed = db->claimed = true;
+	}
+	PQclear(r);
+	return st;
+}
+
+static void
+put_mark(const struct db *db, struct buf *sql)
+{
+	buf_addf(sql, "WITH u AS (UPDATE llmutils_marks SET records = %llu, rows_loaded = %llu, at = now() "
+	    "WHERE run = '%s' AND records = %llu RETURNING 1) SELECT 1 / count(*) FROM u; ",
+	    (unsigned long long)db->next.records, (unsigned long long)db->next.rows, db->run, (unsigned long long)db->mark.records);
+}
+
+static void
+put_ticket(struct db *db, struct buf *sql)
+{
+	char ticket[UUID_SIZE];
+
+	if (db->ticket[0] != '\0')
+		buf_addf(sql, "DELETE FROM llmutils_loads WHERE ticket = '%s'; ", db->ticket);
+	rnd_uuid(ticket);
+	buf_addf(sql, "INSERT INTO llmutils_loads (ticket) VALUES ('%s'); ", ticket);
+	memcpy(db->ticket, ticket, sizeof ticket);
+}
+
+static enum db_status
+commit(struct db *db, const struct db_load *l)
 {
 	struct pg *pg = db->conn;
 	struct buf sql = { 0 };
-	char ticket[UUID_SIZE];
 	PGresult *r = NULL;
 	enum db_status st;
 
-	rnd_uuid(ticket);
-	if (pg->tickets) {
-		if (db->ticket[0] != '\0')
-			buf_addf(&sql, "DELETE FROM llmutils_loads WHERE ticket = '%s'; ", db->ticket);
-		buf_addf(&sql, "INSERT INTO llmutils_loads (ticket) VALUES ('%s'); ", ticket);
+	if (db->load_id != NULL) {
+		db_settle(db, l);
+		put_mark(db, &sql);
+	} else if (pg->tickets) {
+		put_ticket(db, &sql);
+	} else {
+		db->ticket[0] = '\0';
 	}
 	buf_adds(&sql, "COMMIT");
-	memcpy(db->ticket, pg->tickets ? ticket : "", pg->tickets ? sizeof ticket : 1);
 	db->unsure = true;
 	pg->unstoppable = true;
 	st = run(db, buf_str(&sql), NULL, 0, &r);
@@ -634,10 +730,43 @@ commit(struct db *db)
 	if (st != DB_AGAIN)
 		db->unsure = false;
 	if (st != DB_OK)
-		return st == DB_AGAIN ? st : DB_FAILED;
+		return st == DB_AGAIN || (st == DB_REFUSED && db->load_id != NULL) ? st : DB_FAILED;
 	if (strcmp(PQcmdStatus(r), "COMMIT") != 0)
 		st = db_error(db, DB_FAILED, "the server rolled the batch back");
 	PQclear(r);
+	return st;
+}
+
+/* Look where the mark is.  Sets *in: behind the batch that was to be committed, which is in the table then. */
+static enum db_status
+settle_mark(struct db *db, const struct db_load *l, bool *in)
+{
+	enum db_status st = pg_claim(db, l->table->name);
+
+	*in = st == DB_OK && db->unsure && db->mark.records == db->next.records;
+	if (st == DB_OK)
+		db->unsure = false;
+	return st;
+}
+
+/*
+ * The server refused a COMMIT.  The mark is not where it was, if another run has claimed the name, or an earlier COMMIT of this
+ * batch was late: after the connection was lost, and we looked, and began again.
+ */
+static enum db_status
+refused_mark(struct db *db, const struct db_load *l)
+{
+	struct buf why = { 0 };
+	enum db_status st;
+	bool in = false;
+
+	buf_add(&why, db->error.p, db->error.len);
+	db->unsure = true;
+	if ((st = pg_command(db, "ROLLBACK")) == DB_OK)
+		st = settle_mark(db, l, &in);
+	if (st == DB_OK && !in)
+		st = db_error(db, DB_FAILED, "%s", buf_str(&why));
+	buf_free(&why);
 	return st;
 }
 
@@ -677,21 +806,27 @@ load(struct db *db, struct db_load *l)
 	struct pg *pg = db->conn;
 	enum db_status st;
 
-	if (db->unsure) {
+	if (db->unsure || (db->load_id != NULL && !pg->claimed)) {
 		bool in;
 
-		if ((st = settle(db, l, &in)) != DB_OK || in)
+		st = db->load_id != NULL ? settle_mark(db, l, &in) : settle(db, l, &in);
+		if (st != DB_OK || in)
 			return st;
 		db_load_reset(l);
 	}
-	if (!is_staged(l) && !pg->tickets && (st = open_tickets(db)) != DB_OK)
+	if (db->load_id == NULL && !is_staged(l) && !pg->tickets && (st = open_tickets(db)) != DB_OK)
 		return st;
 	st = begin(db, l);
 	if (st == DB_OK)
 		st = load_rows(db, l);
+	if (st != DB_OK)
+		return st == DB_REFUSED ? DB_FAILED : st;
+	st = commit(db, l);
+	if (st == DB_REFUSED)
+		st = refused_mark(db, l);
 	if (st == DB_OK)
-		st = commit(db);
-	return st == DB_REFUSED ? DB_FAILED : st;
+		db->mark = db->next;
+	return st;
 }
 
 /* Whatever state an error leaves the connection in, closing it ends the transaction. */
@@ -804,6 +939,7 @@ find_values(struct db *db, const struct sql_names *names, const struct db_param 
 static enum db_status
 pg_query(struct db *db, const char *text, const struct db_param *param, size_t n, db_sink *sink, void (*idle)(void *), void *arg)
 {
+	struct pg *pg = db->conn;
 	struct sql_names names = { 0 };
 	struct buf sql = { 0 };
 	enum db_status st = DB_OK;
@@ -815,6 +951,7 @@ pg_query(struct db *db, const char *text, const struct db_param *param, size_t n
 		if ((st = find_values(db, &names, param, n, values)) == DB_OK)
 			st = run_statement(db, &sql, values, names.n, sink, idle, arg);
 		free(values);
+		db->begun |= st == DB_OK && PQtransactionStatus(pg->c) == PQTRANS_IDLE;
 	}
 	free(names.name);
 	buf_free(&sql);
@@ -822,7 +959,7 @@ pg_query(struct db *db, const char *text, const struct db_param *param, size_t n
 }
 
 const struct db_engine db_postgres = {
-	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .load = pg_load,
+	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .claim = pg_claim, .load = pg_load,
 	.end_loads = pg_end_loads, .query = pg_query,
 	.name_max = 63, .holds_nul = false,
 };

@@ -329,25 +329,121 @@ insert_rows(struct db *db, struct db_load *l, sqlite3_stmt *s)
 }
 
 static enum db_status
-sqlite_load(struct db *db, struct db_load *l)
+begin(struct db *db)
 {
-	sqlite3_stmt *s;
 	enum db_status st;
 
 	if (!db->begun && (st = execute(db, "PRAGMA journal_mode=WAL")) != DB_OK)
 		return st;
 	db->begun = true;
-	if ((st = execute(db, "BEGIN IMMEDIATE")) != DB_OK)
-		return st;
-	s = prepare_insert(db, l);
-	st = s == NULL ? failed(db) : insert_rows(db, l, s);
-	sqlite3_finalize(s);
-	if (st == DB_OK)
-		st = execute(db, "COMMIT");
-	if (st == DB_USAGE && s != NULL)
+	return execute(db, "BEGIN IMMEDIATE");
+}
+
+/* Commit, or undo it all. */
+static enum db_status
+end(struct db *db, enum db_status st)
+{
+	if (st == DB_OK && (st = execute(db, "COMMIT")) == DB_USAGE)
 		st = DB_FAILED;
 	if (!sqlite3_get_autocommit(db->conn))
 		(void)sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+	return st;
+}
+
+/* Run a statement on the marks.  DB_REFUSED: it met no row. */
+static enum db_status
+mark(struct db *db, const char *sql, const char *const text[], int n_text, const uint64_t number[], int n_number)
+{
+	enum db_status st = DB_REFUSED;
+	sqlite3_stmt *s;
+	int r;
+
+	if (sqlite3_prepare_v2(db->conn, sql, -1, &s, NULL) != SQLITE_OK)
+		return failed(db);
+	for (int i = 0; i < n_text; i++)
+		sqlite3_bind_text(s, i + 1, text[i], -1, SQLITE_STATIC);
+	for (int i = 0; i < n_number; i++)
+		sqlite3_bind_int64(s, n_text + i + 1, (sqlite3_int64)number[i]);
+	while ((r = sqlite3_step(s)) == SQLITE_ROW) {
+		db->next = (struct db_mark){ (uint64_t)sqlite3_column_int64(s, 0), (uint64_t)sqlite3_column_int64(s, 1) };
+		st = DB_OK;
+	}
+	if (r != SQLITE_DONE)
+		st = failed(db);
+	sqlite3_finalize(s);
+	return st;
+}
+
+static enum db_status
+take_claim(struct db *db, const char *table)
+{
+	static const char create[] = "CREATE TABLE IF NOT EXISTS llmutils_marks (load_id TEXT NOT NULL, table_name TEXT NOT NULL COLLATE NOCASE, "
+	    "run TEXT NOT NULL, records INTEGER NOT NULL, rows_loaded INTEGER NOT NULL, "
+	    "at TIMESTAMPTZ TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), PRIMARY KEY (load_id, table_name))";
+	static const char first[] = "INSERT INTO llmutils_marks (load_id, table_name, run, records, rows_loaded) VALUES (?1, ?2, ?3, 0, 0) "
+	    "ON CONFLICT (load_id, table_name) DO UPDATE SET run = excluded.run RETURNING records, rows_loaded";
+	static const char again[] = "SELECT records, rows_loaded FROM llmutils_marks WHERE load_id = ?1 AND table_name = ?2 AND run = ?3";
+	enum db_status st = execute(db, create);
+
+	if (st != DB_OK)
+		return st;
+	st = mark(db, db->claimed ? again : first, (const char *const[]){ db->load_id, table, db->run }, 3, NULL, 0);
+	return st == DB_REFUSED ? db_lost_claim(db) : st;
+}
+
+static enum db_status
+sqlite_claim(struct db *db, const char *table)
+{
+	enum db_status st = begin(db);
+
+	if (st == DB_OK)
+		st = end(db, take_claim(db, table));
+	if (st != DB_OK)
+		return st;
+	db->mark = db->next;
+	db->claimed = true;
+	return DB_OK;
+}
+
+static enum db_status
+move_mark(struct db *db, const struct db_load *l)
+{
+	static const char sql[] = "UPDATE llmutils_marks SET records = ?4, rows_loaded = ?5, at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') "
+	    "WHERE load_id = ?1 AND table_name = ?2 AND run = ?3 AND records = ?6 RETURNING records, rows_loaded";
+	enum db_status st;
+
+	if (db->load_id == NULL)
+		return DB_OK;
+	db_settle(db, l);
+	st = mark(db, sql, (const char *const[]){ db->load_id, l->table->name, db->run }, 3,
+	    (const uint64_t[]){ db->next.records, db->next.rows, db->mark.records }, 3);
+	return st == DB_REFUSED ? db_lost_claim(db) : st;
+}
+
+static enum db_status
+put_rows(struct db *db, struct db_load *l)
+{
+	sqlite3_stmt *s;
+	enum db_status st;
+
+	s = prepare_insert(db, l);
+	st = s == NULL ? failed(db) : insert_rows(db, l, s);
+	sqlite3_finalize(s);
+	return st == DB_USAGE && s != NULL ? DB_FAILED : st;
+}
+
+static enum db_status
+sqlite_load(struct db *db, struct db_load *l)
+{
+	enum db_status st = begin(db);
+
+	if (st == DB_OK)
+		st = put_rows(db, l);
+	if (st == DB_OK)
+		st = move_mark(db, l);
+	st = end(db, st);
+	if (st == DB_OK)
+		db->mark = db->next;
 	return st;
 }
 
@@ -489,12 +585,13 @@ sqlite_query(struct db *db, const char *sql, const struct db_param *param, size_
 		if ((st = bind_params(db, s, param, n)) == DB_OK)
 			st = run_statement(db, s, sink, arg);
 		sqlite3_finalize(s);
+		db->begun |= st == DB_OK && sqlite3_get_autocommit(db->conn);
 	}
 	return st;
 }
 
 const struct db_engine db_sqlite = {
-	.open = sqlite_begin, .close = sqlite_end, .describe = sqlite_describe, .create = sqlite_create, .load = sqlite_load,
-	.end_loads = sqlite_end_loads, .query = sqlite_query,
+	.open = sqlite_begin, .close = sqlite_end, .describe = sqlite_describe, .create = sqlite_create, .claim = sqlite_claim,
+	.load = sqlite_load, .end_loads = sqlite_end_loads, .query = sqlite_query,
 	.name_max = 1 << 20, .holds_nul = true,
 };

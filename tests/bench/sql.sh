@@ -5,7 +5,7 @@
 #   B=build ROWS=500000 ROUNDS=3 tests/bench/sql.sh
 #
 # The server is a real one in a temporary directory, with fsync on, over a unix socket; the SQLite files are on the same disk.
-# Each command starts with an empty table.  psql reads CSV that was made before and checks no JSON.
+# Each command starts with an empty table.  psql reads CSV that was made before and checks no JSON; the times are for equally many rows.
 # shellcheck disable=SC2016,SC2154	# $work is set in lib.sh
 set -euo pipefail
 B=$(cd "${B:-$(dirname "$0")/../../build}" && pwd)
@@ -42,11 +42,12 @@ END
 before() {
 	rm -f "$work"/t.db*
 	sql-query -q -d "sqlite:$work/t.db" "CREATE TABLE t ($columns)"
-	[ -z "${PGURI:-}" ] || sql-query -q -d "$PGURI" "DROP TABLE IF EXISTS t; CREATE TABLE t ($columns)"
+	[ -z "${PGURI:-}" ] || sql-query -q -d "$PGURI" "DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS llmutils_marks; CREATE TABLE t ($columns)"
 }
 
 printf '%s rows; best of %s.\n' "$ROWS" "$ROUNDS"
 add '`sql-load`, SQLite' rows "sql-load -q -d sqlite:$work/t.db -t t"
+add '`sql-load --load-id`, SQLite' rows "sql-load -q -d sqlite:$work/t.db -t t --load-id x"
 ! have python3 || add 'Python, `json` and `sqlite3.executemany`' rows "python3 $work/many.py $work/t.db"
 report 'into SQLite' records/s
 
@@ -54,8 +55,9 @@ if pg_start && have psql; then
 	before
 	sql-load -q -d "$PGURI" -t t "$work/rows"
 	psql -qX -d "$PGURI" -c "\\copy t TO '$work/csv' CSV"
-	add '`psql \copy` of prepared CSV' csv "psql -qX -d '$PGURI' -c '\\copy t FROM STDIN CSV'"
+	add '`psql \copy` of prepared CSV' rows "psql -qX -d '$PGURI' -c '\\copy t FROM $work/csv CSV'"
 	add '`sql-load`, PostgreSQL' rows "sql-load -q -d '$PGURI' -t t"
+	add '`sql-load --load-id`, PostgreSQL' rows "sql-load -q -d '$PGURI' -t t --load-id x"
 	report 'into PostgreSQL' records/s
 else
 	missing="$missing PostgreSQL"

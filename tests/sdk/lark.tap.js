@@ -1,7 +1,7 @@
 'use strict';
 /*
  * lark.tap.js - drives the Feishu stand-in with Feishu's official client, through
- * the calls that bt-push and bt-prune make.  What the client cannot use, or what
+ * the calls that the Feishu tools make, and the client's own logins.  What the client cannot use, or what
  * comes in another shape than its types say, is a bug of the stand-in.
  *
  * Prints TAP: prove -e node tests/sdk/lark.tap.js
@@ -51,7 +51,7 @@ function client(url, more) {
 		get: async (key) => values.get(key),
 		set: async (key, value) => Boolean(values.set(key, value)),
 	};
-	return new lark.Client(Object.assign({appId: 'cli_test', appSecret: 'secret', domain: url, logger: silent, cache}, more));
+	return new lark.Client(Object.assign({appId: 'cli_test', appSecret: 'secret', domain: url, oauthBaseUrl: url, logger: silent, cache}, more));
 }
 
 /* Runs fn, which must be refused; returns {status, code, msg} of the answer. */
@@ -350,6 +350,141 @@ test('a dead token is refused, and a new client gets another', async (t) => {
 test('a wrong secret gives the client no token', async (t) => {
 	const other = client(t.url, {appSecret: 'wrong'});
 	await assert.rejects(() => other.bitable.v1.appTable.list({path: {app_token: TABLE.app_token}}), /10015/);
+});
+
+/* ---- the login of a user ---- */
+
+const BACK = 'http://127.0.0.1:8099/back';
+
+/* What the browser brings back from the page of the login: the code. */
+function newCode(url, more) {
+	const query = new URLSearchParams(Object.assign({
+		client_id: 'cli_test', response_type: 'code', redirect_uri: BACK, state: 'x',
+		scope: 'offline_access bitable:app sheets:spreadsheet:readonly',
+	}, more));
+	return new Promise((resolve, reject) => {
+		http.get(url + '/open-apis/authen/v1/authorize?' + query, {agent: false}, (res) => {
+			res.resume();
+			resolve(new URL(res.headers.location).searchParams.get('code'));
+		}).on('error', reject);
+	});
+}
+
+const user = (token) => lark.withUserAccessToken(token);
+const isLogin = (p) => p.tokenType === 'Bearer' && p.expiresIn === 7200 && p.refreshTokenExpiresIn === 604800;
+const isPair = (p) => isId(p.access_token, 'u-') && isId(p.refresh_token, 'ur-') && p.token_type === 'Bearer' && p.expires_in === 7200;
+
+test('the code of a login is exchanged, with PKCE', async (t) => {
+	const verifier = 'v'.repeat(43);
+	const challenge = crypto.createHash('sha256').update(verifier).digest('base64').replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+	const code = await newCode(t.url, {code_challenge: challenge, code_challenge_method: 'S256'});
+	t.lark = client(t.url);	/* the tenant token of the one before is dead */
+	t.login = await t.lark.accessToken.retrieveByAuthorizationCode({code, redirectUri: BACK, codeVerifier: verifier});
+	assert.ok(isLogin(t.login), JSON.stringify(t.login));
+});
+
+test('the user is named', async (t) => {
+	const data = good(await t.lark.authen.v1.userInfo.get({}, user(t.login.accessToken)));
+	assert.ok(isId(data.open_id, 'ou_') && isId(data.union_id, 'on_') && data.name && data.tenant_key);
+});
+
+test('the token of the user reads records, and not what the login did not ask for', async (t) => {
+	good(await t.lark.bitable.v1.appTableRecord.search({path: TABLE, data: {}}, user(t.login.accessToken)));
+	const no = await refusal(() => t.lark.wiki.v2.space.getNode({params: {token: 'wikTest'}}, user(t.login.accessToken)));
+	assert.deepStrictEqual([no.status, no.code], [400, 99991679]);
+	assert.ok(no.data.error.permission_violations.some((v) => v.subject === 'wiki:node:read'));
+});
+
+test('a refresh token gives another pair, once', async (t) => {
+	const next = await t.lark.accessToken.refresh({refreshToken: t.login.refreshToken});
+	assert.ok(isLogin(next) && next.refreshToken !== t.login.refreshToken);
+	await assert.rejects(() => t.lark.accessToken.refresh({refreshToken: t.login.refreshToken}),
+		(e) => e.statusCode === 400 && e.code === 20073 && e.error === 'invalid_grant' && e.errorDescription !== '');
+	t.login = next;
+});
+
+test('the historic calls exchange and refresh, too', async (t) => {
+	const first = good(await t.lark.authen.v1.oidcAccessToken.create({data: {grant_type: 'authorization_code', code: await newCode(t.url)}}));
+	assert.ok(isPair(first));
+	const data = {grant_type: 'refresh_token', refresh_token: first.refresh_token};
+	const refresh = () => t.lark.authen.v1.oidcRefreshAccessToken.create({data});
+	const next = good(await refresh());
+	good(await t.lark.bitable.v1.appTable.list({path: {app_token: TABLE.app_token}}, user(next.access_token)));
+	assert.strictEqual((await refusal(refresh)).code, 20073);
+});
+
+test('so do those before them', async (t) => {
+	const first = good(await t.lark.authen.v1.accessToken.create({data: {grant_type: 'authorization_code', code: await newCode(t.url)}}));
+	assert.ok(isPair(first) && first.open_id === 'ou_user');
+	const data = {grant_type: 'refresh_token', refresh_token: first.refresh_token};
+	assert.ok(isPair(good(await t.lark.authen.v1.refreshAccessToken.create({data}))));
+});
+
+test('the client keeps the token of a user by itself', async (t) => {
+	await t.lark.userAccessToken.initWithCode({me: await newCode(t.url)});
+	const token = await t.lark.userAccessToken.get('me');
+	good(await t.lark.bitable.v1.appTable.list({path: {app_token: TABLE.app_token}}, user(token)));
+});
+
+test('an access token ends, and a refresh helps', async (t) => {
+	await control(t.url, 'POST', '/_test/advance', {seconds: 7201});
+	const list = () => t.lark.bitable.v1.appTable.list({path: {app_token: TABLE.app_token}}, user(t.login.accessToken));
+	assert.strictEqual((await refusal(list)).code, 99991677);
+	t.login = await t.lark.accessToken.refresh({refreshToken: t.login.refreshToken});
+	good(await list());
+});
+
+/* ---- spreadsheets, and many records ---- */
+
+const BOOK = '/open-apis/sheets/v2/spreadsheets/shtTest';
+
+test('a wiki node leads to a spreadsheet', async (t) => {
+	const {node} = good(await client(t.url).wiki.v2.space.getNode({params: {token: 'wikSheet'}}));
+	assert.deepStrictEqual([node.obj_type, node.obj_token], ['sheet', 'shtTest']);
+});
+
+test('the sheets of a spreadsheet', async (t) => {
+	await control(t.url, 'POST', '/_test/sheets', {
+		sheet_id: 'one', title: 'One', merges: ['A1:B2'], rows: [['a', 'b', 1], [], [{formula: '=C1*2', value: 2}]],
+	});
+	const path = {spreadsheet_token: 'shtTest'};
+	const {sheets} = good(await t.lark.sheets.v3.spreadsheetSheet.query({path}, user(t.login.accessToken)));
+	assert.deepStrictEqual(sheets.map((s) => [s.sheet_id, s.title, s.index, s.resource_type]),
+		[['sheet1', 'Sheet1', 0, 'sheet'], ['one', 'One', 1, 'sheet']]);
+	assert.deepStrictEqual(sheets[1].grid_properties, {frozen_row_count: 0, frozen_column_count: 0, row_count: 200, column_count: 20});
+	assert.deepStrictEqual(sheets[1].merges, [{start_row_index: 0, end_row_index: 1, start_column_index: 0, end_column_index: 1}]);
+	const one = {path: Object.assign({sheet_id: 'one'}, path)};
+	const {sheet} = good(await t.lark.sheets.v3.spreadsheetSheet.get(one, user(t.login.accessToken)));
+	assert.strictEqual(sheet.title, 'One');
+	const {spreadsheet} = good(await t.lark.sheets.v3.spreadsheet.get({path}, user(t.login.accessToken)));
+	assert.deepStrictEqual([spreadsheet.token, spreadsheet.title], ['shtTest', 'Test spreadsheet']);
+});
+
+test('the values of a range, and of many', async (t) => {
+	const read = (url, params) => t.lark.request({method: 'GET', url, params}, user(t.login.accessToken));
+	const {valueRange} = good(await read(BOOK + '/values/one!A1:C3'));
+	assert.deepStrictEqual(valueRange.values, [['a', null, 1], [null, null, null], ['=C1*2']]);
+	const many = good(await read(BOOK + '/values_batch_get', {ranges: 'one!A1:A1,one!A3:C3', valueRenderOption: 'UnformattedValue'}));
+	assert.deepStrictEqual(many.valueRanges.map((v) => v.values), [[['a']], [[2]]]);
+	assert.strictEqual((await refusal(() => read(BOOK + '/values/two!A1:A1'))).code, 90215);
+});
+
+test('the iterators walk a big table', async (t) => {
+	const fields = [{field_name: 'key'}, {field_name: 'n', type: 2}];
+	await control(t.url, 'POST', '/_test/tables', {table_id: 'tblBig', name: 'Big', fields});
+	await control(t.url, 'POST', '/_test/fill', {table: 'tblBig', count: 1234, cells: {key: 'k{i}', n: {from: 0, step: 1}}});
+	const path = {app_token: TABLE.app_token, table_id: 'tblBig'};
+	const numbers = async (pages) => {
+		const got = [];
+		for await (const page of pages)
+			got.push(...page.items.map((r) => Number(r.fields.n)));
+		return got;
+	};
+	const want = Array.from({length: 1234}, (_, i) => i);
+	const {appTableRecord} = t.lark.bitable.v1;
+	const query = {path, params: {page_size: 500}, data: {}};
+	assert.deepStrictEqual(await numbers(await appTableRecord.searchWithIterator(query, user(t.login.accessToken))), want);
+	assert.deepStrictEqual(await numbers(await appTableRecord.listWithIterator(query, user(t.login.accessToken))), want);
 });
 
 async function main() {

@@ -126,7 +126,7 @@ function createLoad(platform, tables, jobs) {
 			return normalSchema(load.schema);
 		if (load.autodetect) {
 			const sample = inputs.map((i) => { try { return line(i.text); } catch (e) { return null; } }).filter(Boolean);
-			const found = detect(sample);
+			const found = normalSchema({fields: detect(sample)});
 			if (!found.length)
 				throw new Fail('invalid', 'Failed to detect schema: no rows');
 			if (!table)

@@ -3,8 +3,8 @@
  * feishu-auth.js - the tokens of the Feishu stand-in: issue of the
  * tenant_access_token, and the check of the Authorization header of a call.
  *
- * A user's tokens live in auth.users (token -> {id, expires}), where a login
- * would put them; --user-token puts one there that does not expire.
+ * A user's tokens live in auth.users (token -> {id, expires, scopes}), where a login
+ * puts them; --user-token puts one there that does not expire and has all scopes.
  */
 const crypto = require('crypto');
 const {Fail, isObject, isString} = require('./feishu-fields');
@@ -33,6 +33,14 @@ function createAuth(platform) {
 	/* This reply has no data member, and is HTTP 200 also when it refuses. */
 	function refuse(code, msg) {
 		return {status: 200, body: {code, msg}};
+	}
+
+	/* Of an app of one tenant the app_access_token is the same token. */
+	function appToken(req) {
+		const answer = tenantToken(req);
+		if (answer.body.code === 0)
+			answer.body.app_access_token = answer.body.tenant_access_token;
+		return answer;
 	}
 
 	function tenantToken(req) {
@@ -65,10 +73,10 @@ function createAuth(platform) {
 			throw new Fail(99991668, INVALID);
 		if (known.expires <= platform.now())
 			throw new Fail(99991677, 'Authentication token expired');
-		return {kind: 'user', id: known.id};
+		return {kind: 'user', id: known.id, scopes: known.scopes};
 	}
 
-	/* Who makes the call: {kind: "tenant" or "user", id}. */
+	/* Who makes the call: {kind: "tenant" or "user", id, scopes}; scopes is undefined for all of them. */
 	function identify(req) {
 		const header = req.headers.authorization || '';
 		if (!header.startsWith('Bearer ') || header.length === 'Bearer '.length)
@@ -81,8 +89,18 @@ function createAuth(platform) {
 		return checkTenant(token);
 	}
 
-	function addUser(token, id, expires) {
-		users.set(token, {id, expires});
+	function addUser(token, id, expires, scopes) {
+		users.set(token, {id, expires, scopes});
+	}
+
+	/* The tokens of logins, to be kept over a restart. */
+	function logins() {
+		return [...users].filter(([token]) => token !== args['user-token']);
+	}
+
+	function setLogins(saved) {
+		logins().forEach(([token]) => users.delete(token));
+		saved.forEach(([token, user]) => users.set(token, user));
 	}
 
 	/* Back to the state of the start. */
@@ -104,8 +122,11 @@ function createAuth(platform) {
 
 	reset();
 	return {
-		routes: {'POST /open-apis/auth/v3/tenant_access_token/internal': tenantToken},
-		identify, reset, users, addUser, revokeTenant, expireUsers,
+		routes: {
+			'POST /open-apis/auth/v3/tenant_access_token/internal': tenantToken,
+			'POST /open-apis/auth/v3/app_access_token/internal': appToken,
+		},
+		identify, reset, users, addUser, logins, setLogins, revokeTenant, expireUsers,
 		revokeUsers: () => users.clear(),
 		apply: (op) => {
 			if (op.op === 'tenant')

@@ -161,15 +161,20 @@ function createBase(platform) {
 
 	/* ---- pages ---- */
 
-	function sign(offset, key) {
-		return crypto.createHash('sha1').update(pageSecret + offset + '\n' + key).digest('hex').slice(0, 16);
+	/* place: "offset:generation:time of issue" */
+	function sign(place, key) {
+		return crypto.createHash('sha1').update(pageSecret + place + '\n' + key).digest('hex').slice(0, 16);
+	}
+
+	function isStale(generation, issued) {
+		return Number(generation) !== platform.pages || (config.page_expire > 0 && platform.now() >= Number(issued) + config.page_expire * 1000);
 	}
 
 	function pageStart(token, key) {
 		if (token === null || token === '')
 			return 0;
-		const [offset, mac] = Buffer.from(token, 'base64').toString('latin1').split(':');
-		if (!/^\d+$/.test(offset) || mac !== sign(Number(offset), key))
+		const [offset, generation, issued, mac] = Buffer.from(token, 'base64').toString('latin1').split(':');
+		if (!/^\d+$/.test(offset) || mac !== sign([offset, generation, issued].join(':'), key) || isStale(generation, issued))
 			throw new Fail(1254002, 'Fail', {message: 'invalid page_token'});
 		return Number(offset);
 	}
@@ -180,8 +185,10 @@ function createBase(platform) {
 		const from = pageStart(req.query.get('page_token'), key);
 		const to = from + size;
 		const out = {items: items.slice(from, to), has_more: to < items.length, total: items.length};
-		if (out.has_more)
-			out.page_token = Buffer.from(to + ':' + sign(to, key)).toString('base64');
+		if (out.has_more) {
+			const place = [to, platform.pages, platform.now()].join(':');
+			out.page_token = Buffer.from(place + ':' + sign(place, key)).toString('base64');
+		}
 		return out;
 	}
 

@@ -6,6 +6,7 @@
 const F = require('./feishu-fields');
 const {Table, createBase, changed, metaOp, rowsOp} = require('./feishu-base');
 const {createRecords} = require('./feishu-records');
+const {createFixture} = require('./feishu-fixture');
 const {boolParam, bodyObject, needArray} = require('./feishu-params');
 const {Fail, badParam, isObject, isString} = F;
 
@@ -149,7 +150,7 @@ function createBitable(platform) {
 
 	function addView(req) {
 		const table = tables.get(req.json.table || args.table);
-		const view = newView(req.json.view_name || 'View', req.json.filter);
+		const view = Object.assign(newView(req.json.view_name || 'View', req.json.filter), req.json.view_id ? {view_id: req.json.view_id} : null);
 		table.meta.views.push(view);
 		platform.commit([metaOp(table)]);
 		return {status: 200, body: {view_id: view.view_id}};
@@ -187,11 +188,11 @@ function createBitable(platform) {
 
 	return Object.assign({}, base, {
 		routes,
-		control: {
+		control: Object.assign({
 			'GET /_test/rows': records.dumpRows,
 			'POST /_test/rows': records.addRows,
 			'POST /_test/views': addView,
-		},
+		}, createFixture(platform, base, Table, {metaOp, rowsOp})),
 	});
 }
 

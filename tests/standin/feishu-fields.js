@@ -8,8 +8,11 @@
  * boolean (7), array of {id} (11, 23), {text,link} (15), array of {file_token}
  * (17), array of record ids (18, 21).  Cells of computed types (19, 20 and any
  * unknown one) hold what a test put there, as the service would answer it.  An
- * empty cell is not kept at all.
+ * empty cell is not kept at all.  A record may have values that are answered
+ * instead: raw {field_id: value}, and raw_list for the historic calls.
  */
+
+const VERBATIM = '\u0001json:';	/* begins a string whose rest is put into the answer as it is */
 
 class Fail extends Error {
 	/* A service answer that is no success: code, msg, and what else stands in "error". */
@@ -223,8 +226,13 @@ function toCell(field, value, ctx) {
 
 /* ---- reading ---- */
 
-function user(id) {
-	return {id, name: 'User ' + id.slice(-6), en_name: 'User ' + id.slice(-6), email: '', avatar_url: ''};
+/* opts: {people: {id: what is other than usual}, names: false where the caller may not read them}. */
+function user(id, opts) {
+	if (opts.names === false)
+		return {id};
+	const out = Object.assign({id, name: 'User ' + id.slice(-6), en_name: 'User ' + id.slice(-6), email: '', avatar_url: ''}, opts.people[id]);
+	Object.keys(out).filter((k) => out[k] === null).forEach((k) => delete out[k]);
+	return out;
 }
 
 /* The text cut every max units, never inside a surrogate pair. */
@@ -258,7 +266,11 @@ function location(cell) {
 }
 
 function files(cell) {
-	return cell.map((f) => ({file_token: f.file_token, name: f.file_token + '.bin', size: 0, type: 'application/octet-stream', url: '', tmp_url: ''}));
+	const where = 'https://open.feishu.cn/open-apis/drive/v1/medias/';
+	return cell.map((f) => Object.assign({
+		file_token: f.file_token, name: f.file_token + '.bin', size: 0, type: 'application/octet-stream',
+		url: where + f.file_token + '/download', tmp_url: where + 'batch_get_tmp_download_url?file_tokens=' + f.file_token,
+	}, f));
 }
 
 function computed(field, record) {
@@ -278,8 +290,18 @@ function computed(field, record) {
 	}
 }
 
+/* What a test wants to be answered for this cell, or undefined. */
+function rawShape(field, record, historic) {
+	const sets = [historic ? record.raw_list : undefined, record.raw];
+	const found = sets.find((s) => s && field.field_id in s);
+	return found && found[field.field_id];
+}
+
 /* The value as records/search and batch_get answer it; undefined for an empty cell. */
 function searchShape(field, record, opts) {
+	const raw = rawShape(field, record, false);
+	if (raw !== undefined)
+		return raw;
 	const cell = computed(field, record);
 	if (isEmpty(cell))
 		return undefined;
@@ -289,7 +311,7 @@ function searchShape(field, record, opts) {
 			return [{type: 'url', text: cell, link: 'mailto:' + cell}];
 		return field.ui_type === 'Barcode' ? [{type: 'text', text: cell}] : segments(cell, opts.segment);
 	case 11:
-		return cell.map((u) => user(u.id));
+		return cell.map((u) => user(u.id, opts));
 	case 17:
 		return files(cell);
 	case 18:
@@ -301,7 +323,7 @@ function searchShape(field, record, opts) {
 		return cell.map((g) => ({id: g.id, name: 'Group ' + g.id.slice(-6), avatar_url: ''}));
 	case 1003:
 	case 1004:
-		return [user(cell)];
+		return [user(cell, opts)];
 	default:
 		return cell;
 	}
@@ -309,6 +331,9 @@ function searchShape(field, record, opts) {
 
 /* The value as the historic list and get answer it: text and numbers as strings. */
 function listShape(field, record, opts) {
+	const raw = rawShape(field, record, true);
+	if (raw !== undefined)
+		return raw;
 	const cell = computed(field, record);
 	if (isEmpty(cell))
 		return undefined;
@@ -325,7 +350,7 @@ function listShape(field, record, opts) {
 		return plain(field, record);
 	case 1003:
 	case 1004:
-		return user(cell);
+		return user(cell, opts);
 	default:
 		return searchShape(field, record, opts);
 	}
@@ -482,6 +507,6 @@ function fieldShape(field, asArray) {
 }
 
 module.exports = {
-	Fail, TYPES, PRIMARY, badParam, isObject, isString, isEmpty, isReadOnly, computed,
+	Fail, VERBATIM, TYPES, PRIMARY, badParam, isObject, isString, isEmpty, isReadOnly, computed,
 	toCell, searchShape, listShape, plain, define, fieldShape, dropOptions, user,
 };

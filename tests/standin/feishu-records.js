@@ -68,13 +68,20 @@ function createRecords(platform, base) {
 		return {ids: rows.map((r) => r.id), ops: ops.concat(rowsOp(table, rows))};
 	}
 
+	/* A cell that is written is read as all others again. */
+	function withoutRaw(record, pairs) {
+		const empty = pairs.map(([id]) => [id, undefined]);
+		return record.raw ? {raw: changed(record.raw, empty), raw_list: changed(record.raw_list, empty)} : null;
+	}
+
 	/* list: [{record_id, fields}]; two entries for one record apply in turn. */
 	function update(table, req, list) {
 		list.forEach((r) => findRecord(table, r.record_id));
 		const {cells, ops} = convertAll(table, req, list.map((r) => r.fields));
 		const rows = list.map((r, i) => {
 			const old = table.records.get(r.record_id);
-			const row = Object.assign({}, old, {cells: changed(old.cells, cells[i]), modified: platform.now(), modifier: req.identity.id});
+			const cell = changed(old.cells, cells[i]);
+			const row = Object.assign({}, old, {cells: cell, modified: platform.now(), modifier: req.identity.id}, withoutRaw(old, cells[i]));
 			table.put(row);
 			return row;
 		});
@@ -144,6 +151,14 @@ function createRecords(platform, base) {
 
 	/* ---- reading records ---- */
 
+	/* How the cells are shown to the caller. */
+	function reader(req, shape, more) {
+		const scope = 'contact:user.base:readonly';
+		const {scopes} = req.identity;
+		const names = !config.missing_scopes.includes(scope) && (!scopes || scopes.includes(scope));
+		return Object.assign({shape, segment: config.segment, people: config.people, names}, more);
+	}
+
 	function selectedFields(table, names) {
 		if (names === undefined || names === null || (Array.isArray(names) && names.length === 0))
 			return table.meta.fields;
@@ -152,10 +167,10 @@ function createRecords(platform, base) {
 		return table.meta.fields.filter((f) => names.includes(f.field_name));
 	}
 
-	function automatic(record) {
+	function automatic(record, opts) {
 		return {
-			created_by: F.user(record.creator), created_time: record.created,
-			last_modified_by: F.user(record.modifier), last_modified_time: record.modified,
+			created_by: F.user(record.creator, opts), created_time: record.created,
+			last_modified_by: F.user(record.modifier, opts), last_modified_time: record.modified,
 		};
 	}
 
@@ -166,7 +181,7 @@ function createRecords(platform, base) {
 			if (value !== undefined)
 				out[field.field_name] = value;
 		}
-		return Object.assign({fields: out, record_id: record.id}, opts.withId ? {id: record.id} : null, opts.automatic ? automatic(record) : null);
+		return Object.assign({fields: out, record_id: record.id}, opts.withId ? {id: record.id} : null, opts.automatic ? automatic(record, opts) : null);
 	}
 
 	/* One page of records: what {filter, sort, view_id} select, each as opts.shape shows it. */
@@ -182,6 +197,8 @@ function createRecords(platform, base) {
 		const day = Math.floor((env.now + env.tz) / DAY_MS);	/* Today is another day tomorrow */
 		const out = page(req, table.select(day + key, test, compare), RECORD_PAGE_MAX, key);
 		out.items = out.items.map((r) => recordShape(r, fields, opts));
+		if (config.max_records > 0 && Buffer.byteLength(JSON.stringify(out.items)) > config.max_records)
+			throw new Fail(1254030, 'TooLargeResponse');
 		return out;
 	}
 
@@ -190,7 +207,7 @@ function createRecords(platform, base) {
 		const body = bodyObject(req);
 		userIdType(req);
 		const fields = selectedFields(table, body.field_names);
-		const opts = {shape: F.searchShape, segment: config.segment, automatic: optionalBool(body, 'automatic_fields')};
+		const opts = reader(req, F.searchShape, {automatic: optionalBool(body, 'automatic_fields')});
 		return records(req, table, {view_id: body.view_id, filter: body.filter, sort: body.sort}, fields, opts);
 	}
 
@@ -199,7 +216,7 @@ function createRecords(platform, base) {
 		const body = bodyObject(req);
 		const ids = needArray(body, 'record_ids').map((id) => needRecordId(id, 'record_ids'));
 		checkMax(ids, MAX_GET);
-		const opts = {shape: F.searchShape, segment: config.segment, automatic: optionalBool(body, 'automatic_fields')};
+		const opts = reader(req, F.searchShape, {automatic: optionalBool(body, 'automatic_fields')});
 		const present = ids.filter((id) => table.records.has(id));
 		return {
 			records: present.map((id) => recordShape(table.records.get(id), table.meta.fields, opts)),
@@ -242,10 +259,9 @@ function createRecords(platform, base) {
 	function listOpts(req) {
 		userIdType(req);
 		boolParam(req, 'display_formula_ref');
-		return {
-			shape: F.listShape, segment: config.segment, withId: true,
-			textAsArray: boolParam(req, 'text_field_as_array'), automatic: boolParam(req, 'automatic_fields'),
-		};
+		return reader(req, F.listShape, {
+			withId: true, textAsArray: boolParam(req, 'text_field_as_array'), automatic: boolParam(req, 'automatic_fields'),
+		});
 	}
 
 	function listRecords(req) {
@@ -285,7 +301,7 @@ function createRecords(platform, base) {
 
 	function addRows(req) {
 		const table = controlTable(req);
-		const given = givenRows(req).map((r) => (isObject(r.fields) || isObject(r.cells) ? r : {fields: r}));
+		const given = givenRows(req).map((r) => (['fields', 'cells', 'raw', 'raw_text'].some((k) => isObject(r[k])) ? r : {fields: r}));
 		let done;
 		try {
 			done = insert(table, Object.assign({identity: {id: 'ou_owner'}}, req), given.map((r) => r.fields || {}));
@@ -298,6 +314,16 @@ function createRecords(platform, base) {
 		return {status: 200, body: {record_ids: rows.map((r) => r.id)}};
 	}
 
+	function rawOf(table, given) {
+		if (!given.raw && !given.raw_list && !given.raw_text)
+			return null;
+		const byId = (set, make) => Object.keys(set || {}).map((name) => [table.field(name).field_id, make(set[name])]);
+		return {
+			raw: changed({}, byId(given.raw, (v) => v).concat(byId(given.raw_text, (text) => F.VERBATIM + text))),
+			raw_list: changed({}, byId(given.raw_list, (v) => v)),
+		};
+	}
+
 	/* What only a test can give a record: its id, its age, cells of computed fields. */
 	function adorn(table, record, given) {
 		const cells = Object.assign({}, record.cells);
@@ -305,7 +331,7 @@ function createRecords(platform, base) {
 		if (given.record_id)
 			table.drop([record.id]);
 		const created = given.created || record.created;
-		const row = Object.assign({}, record, {id: given.record_id || record.id, cells, created, modified: created});
+		const row = Object.assign({}, record, {id: given.record_id || record.id, cells, created, modified: created}, rawOf(table, given));
 		table.put(row);
 		return row;
 	}

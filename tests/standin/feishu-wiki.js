@@ -5,8 +5,13 @@ const {Fail} = require('./feishu-fields');
 function createWiki(platform) {
 	const {args, config} = platform;
 
-	/* node token -> {obj_type, obj_token, title}; other kinds of documents add theirs */
-	const nodes = new Map([[args.wiki, {obj_type: 'bitable', obj_token: args.base, title: 'Test base'}]]);
+	const nodes = new Map();	/* node token -> {obj_type, obj_token, title, denied} */
+
+	function reset() {
+		nodes.clear();
+		nodes.set(args.wiki, {obj_type: 'bitable', obj_token: args.base, title: 'Test base'});
+		nodes.set(args['sheet-wiki'], {obj_type: 'sheet', obj_token: args.sheet, title: 'Test spreadsheet'});
+	}
 
 	function shape(nodeToken, n) {
 		return {
@@ -35,14 +40,23 @@ function createWiki(platform) {
 		const found = find(token, anyKind ? '*' : req.query.get('obj_type'));
 		if (!found)
 			throw new Fail(131005, 'not found: node not found');
-		if (req.identity.kind === 'tenant' && !config.collaborator)
-			throw new Fail(131006, 'permission denied: wiki space permission denied, tenant needs read permission.');
+		const {kind} = req.identity;
+		if (nodes.get(found).denied || !(kind === 'user' ? config.user_collaborator : config.collaborator))
+			throw new Fail(131006, 'permission denied: wiki space permission denied, ' + kind + ' needs read permission.');
 		return {node: shape(found, nodes.get(found))};
 	}
 
+	function addNode(req) {
+		const {token, obj_type, obj_token, title, denied} = req.json;
+		nodes.set(token, {obj_type, obj_token, title: title || token, denied});
+		return {status: 200, body: {nodes: nodes.size}};
+	}
+
+	reset();
 	const scopes = ['wiki:node:read', 'wiki:wiki', 'wiki:wiki:readonly'];
 	return {
-		nodes,
+		reset,
+		control: {'POST /_test/nodes': addNode},
 		routes: {
 			'GET /open-apis/wiki/v2/spaces/get_node': platform.api('wiki.get_node', scopes, (req) => getNode(req, false)),
 			'GET /open-apis/wiki/v2/spaces/node_by_token': platform.api('wiki.node_by_token', scopes, (req) => getNode(req, true)),
