@@ -79,6 +79,8 @@ struct run {
 	struct buf scratch;
 	int64_t	 gap_us, next_us;	/* --rps: between two requests; when the next one may leave */
 	uint64_t read, skipped;
+	struct keyset done;		/* --done: of runs before, and what this one has begun */
+	bool	 has_done;
 
 	struct providers *providers;
 	const struct provider *provider;
@@ -91,8 +93,6 @@ struct run {
 	struct http **idle;		/* connections that nobody uses */
 	size_t	 n_idle;
 	struct keyfile file;
-	struct keyset done;
-	bool	 has_done;
 	struct buf out;
 	uint64_t written, failed;
 	bool	 refused;		/* by a provider that does not know us */
@@ -280,17 +280,11 @@ static bool
 is_done(struct run *p, const struct source *s, struct fingerprint *key)
 {
 	struct keyhash h;
-	bool done;
 
 	keyhash_init(&h, p->file.seed);
 	keyhash_add(&h, s->key, &p->scratch);
 	*key = keyhash_end(&h);
-	if (!p->has_done)
-		return false;
-	pthread_mutex_lock(&p->lock);
-	done = keyset_has(&p->done, *key);
-	pthread_mutex_unlock(&p->lock);
-	return done;
+	return p->has_done && keyset_has(&p->done, *key);
 }
 
 /* False: no more. */
@@ -312,6 +306,8 @@ take(struct run *p, const struct record *r)
 				std_out(t->source.request.p, t->source.request.len);
 				break;
 			}
+			if (p->has_done)
+				(void)keyset_add(&p->done, t->key);
 			return keep_rate(p) ? dispatch(p, t) : (task_free(t), false);
 		case EDIT_SKIPS:
 			p->skipped++;

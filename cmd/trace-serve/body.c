@@ -5,6 +5,8 @@
 #include "json/str.h"
 #include "trace-serve/serve.h"
 
+#define MOST_ID 1020		/* bytes: 255 characters */
+
 /* "application/json", also with parameters, and its relatives. */
 static bool
 is_json_type(const char *type)
@@ -90,6 +92,16 @@ body_text(const struct body *b, const char *name, struct buf *text)
 		return false;
 	json_decode(json_inside(v), text);
 	return true;
+}
+
+const char *
+body_session(const struct body *b, struct buf *id)
+{
+	if (!body_text(b, "session_id", id))
+		return "session_id is no string";
+	if (id->len > MOST_ID || memchr(buf_str(id), '\0', id->len) != NULL)
+		return "session_id is too long, or has a NUL";
+	return NULL;
 }
 
 bool

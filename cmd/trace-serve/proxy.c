@@ -122,16 +122,15 @@ is_any(const char *name, const char *const *list)
 static void
 keep_secret(struct kept *k, const char *value)
 {
-	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=:";
-	static const char digits[] = "0123456789.eE+-";
+	static const char bare[] = "0123456789.eE+-truefalsn,:[]{} ";	/* what JSON has outside of strings */
 	const char *blank = strchr(value, ' ');
 	size_t len;
 
 	if (blank != NULL)	/* behind "Bearer" */
 		value = blank + strspn(blank, " ");
 	len = strlen(value);
-	/* What could be a number, or more than a part of a string, cannot be taken out of JSON. */
-	if (len >= SHORTEST_SECRET && strspn(value, safe) == len && strspn(value, digits) != len)
+	/* What is not for certain a part of one string cannot be taken out of JSON. */
+	if (len >= SHORTEST_SECRET && strpbrk(value, "\"\\") == NULL && strspn(value, bare) != len)
 		buf_add(&k->secrets, value, len + 1);
 }
 
@@ -285,6 +284,8 @@ on_piece(struct relay *r, const char *piece, size_t len)
 	bool more;
 
 	k->came += len;
+	if (!request_write(p->rq, NULL, 0))	/* who has a place must not wait for a slow client: others wait for the place */
+		return false;
 	take_place(p, k->came, false);
 	more = request_write(p->rq, piece, len);	/* before it is copied */
 	if (p->recorded && !k->partial) {

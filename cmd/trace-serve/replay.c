@@ -236,6 +236,25 @@ read_body(struct attempt *a)
 	return request_body(a->c->rq)->len == 0 || call_body(a->c, &a->body);
 }
 
+/* The edited request, or else the stored one.  False: what is stored cannot be sent. */
+static bool
+take_request(struct attempt *a, const struct buf *stored)
+{
+	struct buf copy = { 0 };
+	struct scan s = { 0 };
+	bool good = true;
+
+	if (a->request.len == 0) {
+		buf_add(&copy, stored->p, stored->len);
+		good = json_scan_answer(&copy, &s);
+		buf_add(&a->request, stored->p, stored->len);
+	}
+	buf_pad(&a->request);
+	scan_free(&s);
+	buf_free(&copy);
+	return good;
+}
+
 void
 record_replay(struct call *c)
 {
@@ -253,13 +272,14 @@ record_replay(struct call *c)
 		request = (struct buf){ 0 };
 	} else if ((wrong = read_attempt(&a)) != NULL) {
 		answer_fail(c, 400, "Invalid request format: %s", wrong);
-	} else if (!body_text(&a.body, "session_id", &a.session) || !body_number(&a.body, "turn_number", &turn) || turn < 0) {
-		answer_fail(c, 400, "Invalid request format: session_id is no string, or turn_number no integer");
+	} else if ((wrong = body_session(&a.body, &a.session)) != NULL) {
+		answer_fail(c, 400, "Invalid request format: %s", wrong);
+	} else if (!body_number(&a.body, "turn_number", &turn)) {
+		answer_fail(c, 400, "Invalid request format: turn_number is no integer");
+	} else if (!take_request(&a, &request)) {
+		answer_fail(c, 400, "Invalid request format: the record's request is no JSON object; give one");
 	} else {
 		buf_clear(&a.config);		/* the copies of the original's page are in the request already */
-		if (a.request.len == 0)
-			buf_add(&a.request, request.p, request.len);
-		buf_pad(&a.request);
 		replay(&a, a.session.len > 0 ? &a.session : &original, turn);
 	}
 	buf_free(&request);

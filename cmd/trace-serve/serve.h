@@ -67,6 +67,8 @@ struct span body_bytes(const struct body *b, struct span v);
 struct span body_member(const struct body *b, const char *name);
 bool	body_text(const struct body *b, const char *name, struct buf *text);
 bool	body_number(const struct body *b, const char *name, int64_t *n);
+/* The session_id, which may be missing.  Returns what is wrong with it (static), or NULL. */
+const char *body_session(const struct body *b, struct buf *id);
 void	body_free(struct body *b);
 
 /*

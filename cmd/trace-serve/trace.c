@@ -6,8 +6,6 @@
 #include "json/str.h"
 #include "trace-serve/serve.h"
 
-#define MOST_ID 1020		/* bytes: 255 characters */
-
 /* A trace on its way to the disk. */
 struct post {
 	struct trace t;
@@ -45,11 +43,10 @@ static const char *
 read_texts(struct post *p)
 {
 	const struct body *b = &p->body;
+	const char *wrong;
 
-	if (!body_text(b, "session_id", &p->session))
-		return "session_id is no string";
-	if (p->session.len > MOST_ID || memchr(p->session.p == NULL ? "" : p->session.p, '\0', p->session.len) != NULL)
-		return "session_id is too long, or has a NUL";
+	if ((wrong = body_session(b, &p->session)) != NULL)
+		return wrong;
 	if (!body_number(b, "turn_number", &p->t.turn))
 		return "turn_number is no integer";
 	if (!body_text(b, "error_message", &p->error))

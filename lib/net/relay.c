@@ -349,6 +349,13 @@ drive(struct run *u)
 		int running = 0, left = 0, ready;
 		CURLMsg *done;
 
+		if (u->r->left(u->r)) {	/* maybe before anything was sent */
+			u->enough = true;
+#if LIBCURL_VERSION_NUM >= 0x075700
+			curl_easy_setopt(u->l->easy, CURLOPT_QUICK_EXIT, 1L);	/* do not wait for the resolver */
+#endif
+			return CURLE_ABORTED_BY_CALLBACK;
+		}
 		if (curl_multi_perform(m, &running) != CURLM_OK)
 			return CURLE_FAILED_INIT;
 		while ((done = curl_multi_info_read(m, &left)) != NULL)
@@ -356,13 +363,6 @@ drive(struct run *u)
 				return done->data.result;
 		if (running == 0)
 			return CURLE_FAILED_INIT;
-		if (u->r->left(u->r)) {
-			u->enough = true;
-#if LIBCURL_VERSION_NUM >= 0x075700
-			curl_easy_setopt(u->l->easy, CURLOPT_QUICK_EXIT, 1L);	/* do not wait for the resolver */
-#endif
-			return CURLE_ABORTED_BY_CALLBACK;
-		}
 		curl_multi_poll(m, NULL, 0, LOOK_MS, &ready);
 	}
 }

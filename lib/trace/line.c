@@ -41,27 +41,31 @@ is_status(const struct trace *t, const char *status)
 	return t->status.len == strlen(status) && memcmp(t->status.p, status, t->status.len) == 0;
 }
 
-/* The client's metadata, with the stage; what is no object stands beside it. */
+/* The client's metadata, and behind it the stage, so that one of the client's does not count; what is no object stands beside it. */
 static void
 put_metadata(const struct trace *t, struct buf *out)
 {
 	const char *stage = is_status(t, "pending") ? "started" : "completed";
 	struct buf own = { 0 };
 
-	buf_addf(out, ",\"metadata\":{\"stage\":\"%s\"", stage);
+	buf_adds(out, ",\"metadata\":{");
 	if (t->metadata.len >= 2 && t->metadata.p[0] == '{') {
 		buf_add(&own, t->metadata.p + 1, t->metadata.len - 2);
-		buf_pad(&own);
 		json_one_line(own.p, own.len);
 		if (strspn(buf_str(&own), " \t\r") < own.len) {
-			buf_addc(out, ',');
 			buf_add(out, own.p, own.len);
+			buf_addc(out, ',');
 		}
 		buf_free(&own);
-	} else {
-		put_json("metadata", t->metadata, out);
+	} else if (t->metadata.len > 0) {
+		buf_adds(out, "\"metadata\":");
+		buf_add(&own, t->metadata.p, t->metadata.len);
+		json_one_line(own.p, own.len);
+		buf_add(out, own.p, own.len);
+		buf_addc(out, ',');
+		buf_free(&own);
 	}
-	buf_addc(out, '}');
+	buf_addf(out, "\"stage\":\"%s\"}", stage);
 }
 
 void
