@@ -108,6 +108,11 @@ const part = {
 		for (const [name, head] of [['two lengths', 'Content-Length: 2\r\nContent-Length: 40\r\n'], ['a length in two', 'Content-Length: 2, 40\r\n'],
 			['a negative length', 'Content-Length: -2\r\n'], ['a length with a sign', 'Content-Length: +2\r\n'], ['an unknown coding', 'Transfer-Encoding: gzip, x\r\n'],
 			['a length and chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n'],
+			['a space before the colon of a coding', 'Content-Length: 2\r\nTransfer-Encoding : chunked\r\n'],
+			['the same length twice', 'Content-Length: 2\r\nContent-Length: 2\r\n'],
+			['two hosts', 'Content-Length: 2\r\nHost: evil.example\r\n'],
+			['two origins', 'Content-Length: 2\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n'],
+			['a name with a blank', 'Content-Length: 2\r\nX A: b\r\n'], ['a line end within a value', 'Content-Length: 2\r\nX-A: b\rX-B: c\r\n'],
 			['a space before the colon', 'Content-Length : 2\r\n'], ['a continued line', 'Content-Length:\r\n 2\r\n']]) {
 			const t = await raw('POST /api/trace HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n' + head + '\r\n{}' + 'GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n');
 			say(name + ': refused', t.startsWith('HTTP/1.1 400') && !t.includes('HTTP/1.1 2'), t.slice(0, 300));

@@ -137,15 +137,20 @@ async function refusing() {
 async function bodies() {
 	const big = (n) => '{"session_id":"big","request":"' + 'x'.repeat(n - '{"session_id":"big","request":""}'.length) + '"}';
 	const most = 1 << 20;
+	/* The answer may come before the whole body has been sent, and be lost with it when the connection is reset. */
+	const refused = async (body, more) => {
+		for (let i = 0; ; i++)
+			try { return await put(body, more); } catch (e) { if (i === 20 || !/EPIPE|ECONNRESET/.test(e.code)) throw e; }
+	};
 	let r = await put(big(most));
 	is('a body as large as may be', r.status, 200);
 	is('... comes back', (await get('/api/records/' + r.data.id)).data.request.length, most - '{"session_id":"big","request":}'.length);
-	r = await put(big(most + 1));
+	r = await refused(big(most + 1));
 	ok('a byte more is 413', r.status === 413 && r.json.success === false, r.text);
 	const piece = (n) => ['{"session_id":"chunked","request":"'].concat(Array(n).fill('y'.repeat(1000)), '"}');
 	is('in chunks, without a length', (await put(undefined, {pieces: piece(900)})).status, 200);
 	is('... which is all there', (await records('chunked')).data[0].request.length, 900002);
-	is('... too many are 413', (await put(undefined, {pieces: piece(1100)})).status, 413);
+	is('... too many are 413', (await refused(undefined, {pieces: piece(1100)})).status, 413);
 	const gzip = (text) => put(zlib.gzipSync(text), {headers: {'Content-Encoding': 'gzip'}});
 	r = await gzip('{"session_id":"zipped","request":"z"}');
 	is('gzip', [r.status, (await records('zipped')).data[0].request], [200, '"z"']);
@@ -181,6 +186,25 @@ async function pending() {
 	is('a turn that is counted up completes nothing', (await records('p2')).data.map((x) => x.turn_number + x.status), ['1pending', '2success']);
 }
 
+/* There is no provider here: every replay fails, and is stored. */
+async function replays() {
+	const again = async (id, body) => { const r = await ask('POST', '/api/records/' + id + '/replay', body); return [r.status, r.data && r.data.turn_number, r.json.message]; };
+	const none = 'Replay failed: API key not configured for provider: none (OPENAI_API_KEY or --providers)';
+	let id = (await put({session_id: 'again', turn_number: 1, request: chat('q'), status: 'pending'})).data.id;
+	is('a replay is a record of the same turn', await again(id), [400, 1, none]);
+	is('... and what it repeats is completed all the same', (await put({session_id: 'again', turn_number: 1, request: chat('q'), status: 'success'})).data.id, id);
+	is('... of one that waits', (await records('again')).data.map((x) => [x.status, x.parent_id]), [['success', ''], ['error', id]]);
+	for (const session of ['a\0b', 'x'.repeat(1100)])
+		is('session_id of a replay: ' + session.length + ' characters', await again(id, {session_id: session}),
+			[400, undefined, 'Invalid request format: session_id is too long, or has a NUL']);
+	is('turn_number of a replay: a text', await again(id, {turn_number: 'x'}), [400, undefined, 'Invalid request format: turn_number is no integer']);
+	id = (await put({session_id: 'again', turn_number: -5, request: chat('q')})).data.id;
+	is('a negative turn can be replayed', await again(id), [400, -5, none]);
+	id = (await put({session_id: 'again', turn_number: 7, request: 'text'})).data.id;
+	is('a request that is no object cannot', await again(id), [400, undefined, 'Invalid request format: the record\'s request is no JSON object; give one']);
+	is('... but with another one', await again(id, {request: {model: 'm', messages: []}}), [400, 7, none]);
+}
+
 async function pages() {
 	for (let i = 0; i < 25; i++)
 		await put({session_id: 'page-' + i, request: i});
@@ -214,6 +238,10 @@ async function pages() {
 	await put({session_id: odd, request: 1});
 	is('any text is a session\'s id', (await records(odd)).data[0].session_id, odd);
 	p = (await get('/api/sessions/p')).data;
+	for (const n of ['9223372036854775807', '99999999999999999999', '1000000000000', '5'])
+		await put('{"session_id":"sums","request":1,"response":{"usage":{"prompt_tokens":' + n + '}},"metadata":{"latency_ms":' + n + '}}');
+	const sums = (await get('/api/sessions/sums')).data;
+	is('figures that cannot be are not summed up', sums && [sums.input_tokens, sums.latency_ms], [1000000000005, 1000000000005]);
 	is('a session counts its records', [p.record_count, p.pending_count, p.error_count, p.last_turn], [5, 1, 1, 3]);
 }
 
@@ -313,7 +341,7 @@ async function protocol() {
 }
 
 (async () => {
-	for (const part of [receiving, bytes, refusing, bodies, pending, pages, deleting, searching, following, protocol])
+	for (const part of [receiving, bytes, refusing, bodies, pending, replays, pages, deleting, searching, following, protocol])
 		await part().catch((e) => console.log('no ' + part.name + '\t' + e.stack.replace(/\n/g, ' ')));
 	agent.destroy();
 	console.log('end');

@@ -436,7 +436,7 @@ test('a server that is not there, or no HTTP server', async () => {
 
 test('keys and cookies are in no record', async () => {
 	const s = await serve();
-	const secrets = ['sk-SECRET-one-23456789', 'SECRET-two-23456789', 'SECRET-three-23456789', 'SECRET-four-23456789', 'SECRET-five-23456789', 'SECRET-six-23456789'];
+	const secrets = ['sk-SECRET-one-23456789', 'SECRET@two!23456#89', 'SECRET-three-23456789', 'SECRET-four-23456789', 'SECRET-five-23456789', 'SECRET-six-23456789'];
 	const lines = ['Authorization: Bearer ' + secrets[0], 'api-key: ' + secrets[1], 'X-Api-Key: ' + secrets[2], 'Cookie: c=' + secrets[3], JSON_TYPE, 'X-Session-Id: secret'];
 	const body = JSON.stringify({error: {message: 'Incorrect API key provided: ' + secrets[0] + ', ' + secrets[1] + secrets[2]}});
 	upstream.handler = (rq) => rq.socket.write(reply('HTTP/1.1 401 No', ['Set-Cookie: d=' + secrets[4], JSON_TYPE, 'Content-Length: ' + body.length], body));
@@ -641,6 +641,48 @@ test('a call that takes long is pending meanwhile, and becomes one record', asyn
 	assert.deepStrictEqual([r.request, r.created_at, r.meta.http_status], [early.request, early.created_at, 200]);
 	assert.ok(r.latency_ms >= 1000);
 	wire.socket.destroy();
+});
+
+test('a client that left before its turn: nothing is sent for it; and the page goes on meanwhile', async () => {
+	const s = await serve();
+	const held = [];
+	upstream.requests = [];
+	upstream.handler = (rq) => { held.push(rq); };
+	const body = JSON.stringify({model: 'm'});
+	const ask = () => {
+		const w = connect(s);
+		w.socket.write(reply('POST /v1/chat/completions HTTP/1.1', ['Host: localhost', JSON_TYPE, 'Content-Length: ' + body.length], body));
+		return w;
+	};
+	const first = Array.from({length: 256}, ask);		/* as many as go on at a time */
+	await until('the calls at the server', () => held.length === 256);
+	const more = Array.from({length: 4}, ask);
+	assert.strictEqual((await call(s, 'GET', '/api/records?q=x')).status, 200);
+	more.forEach((w) => w.socket.destroy());
+	await sleep(200);
+	upstream.handler = (rq) => { held.push(rq); ok('{}')(rq); };
+	held.slice().forEach(ok('{}'));
+	await Promise.all(first.map(async (w) => { await w.head('an answer'); w.socket.destroy(); }));
+	await until('the records', async () => (await api(s, '/records?size=1')).data.total === 260);
+	assert.strictEqual(held.length, 256);
+	s.child.kill();
+	await s.end;
+});
+
+test('coded bodies that become very large, at the same time, take bounded memory', async () => {
+	if (SAN)
+		return 'a sanitizer takes more';
+	const s = await serve();
+	const bomb = zlib.gzipSync(Buffer.alloc(40 << 20, '"'));
+	upstream.handler = ok('{}');
+	await Promise.all(Array.from({length: 8}, () => call(s, 'POST', '/v1/x', ['Content-Type: text/plain', 'Content-Encoding: gzip', 'X-Session-Id: bomb'], bomb)));
+	const rs = await records(s, 'bomb', 8);
+	assert.ok(rs.every((r) => r.request === '{"content_type":"text/plain","bytes":' + (40 << 20) + '}'), rs[0].request.slice(0, 99));
+	const most = Number(/VmHWM:\s+(\d+)/.exec(fs.readFileSync('/proc/' + s.child.pid + '/status', 'latin1'))[1]) >> 10;
+	assert.ok(most < 500, most + ' MiB');
+	s.child.kill();
+	await s.end;
+	return undefined;
 });
 
 test('calls of a given turn, side by side and long: each is one record', async (s) => {

@@ -193,6 +193,8 @@ run replay --done keys many
 is '... a third has nothing to do' "$st $(wc -c <"$out")" '0 0'
 run replay --done keys one
 is '... another record is another' "$st $(wc -l <"$out")" '0 1'
+run replay -v -j 1 --done done4 one one
+is 'a record that comes twice is sent once' "$st $(wc -l <"$out") $(grep -o 'skipped=.' "$err")" '0 1 skipped=1'
 sed 's/"id":"x",//' one | tee plain | replay --done keys >"$out"
 is 'a record without an id' "$(wc -l <"$out")" 1
 run replay --done keys plain

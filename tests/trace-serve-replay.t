@@ -153,6 +153,8 @@ for body in '"turn_number":2' '"turn_number":0,"request":{}' '"request":{}' '"tu
 	debug "$body"
 	is "a bad body: $body" "$st" 400
 done
+debug "\"turn_number\":1,\"request\":{},\"config\":{\"k0\":0$(i=0; while [ $((i += 1)) -le 100 ]; do printf ',"k%d":0' $i; done)}"
+is 'a config of more than 100 members' "$st $(field r.message)" '400 Invalid request format: config has more than 100 members'
 call POST /api/replay-debug '{"replay_session_id":"none","turn_number":1,"request":{"model":"gpt-4o","messages":[]}}'
 is 'an unknown debugging session' "$st" 404
 call DELETE "/api/replay-sessions/$D"

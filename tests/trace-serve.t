@@ -17,9 +17,9 @@ load() { timeout 60 node "$top/tests/trace-load.js" "$@" "$URL"; }
 trace() { post /api/trace "$1" | json r.data.id; }
 # Each acknowledged id of $2 is a record of $1, and the database is whole.
 holds() {
-	q "$1" 'SELECT id FROM records' | json r.id | sort >ids
+	q "$1" 'SELECT id FROM records' | sed 's/^{"id":"\(.*\)"}$/\1/' | sort >ids
 	sort "$2" | comm -23 - ids >lost
-	echo "lost $(wc -l <lost), $(q "$1" 'PRAGMA integrity_check' | json 'Object.values(r)[0]')"
+	echo "lost $(wc -l <lost), $(q "$1" 'PRAGMA integrity_check' | sed 's/^{"integrity_check":"\(.*\)"}$/\1/')"
 }
 
 # ---- options ----
@@ -44,6 +44,12 @@ run timeout 20 trace-serve -d other.db -l "${URL#http://}"
 is 'a port that is taken' "$st $(cat "$err")" "3 trace-serve: ${URL#http://}: Address already in use"
 stop
 is 'SIGTERM ends it' "$st $(echo traces.db*)" '143 traces.db'
+serve trace-serve -l 127.0.0.1:0 -d :memory:
+id=$(trace '{"request":1}')
+ok 'a name that SQLite would take for no file' test -n "$id"
+is '... is one' "$(get "/api/records/$id" | json r.data.request)" 1
+stop
+is '... that keeps what it is given' "$(q "$PWD/:memory:" 'SELECT id FROM records' | json r.id)" "$id"
 serve trace-serve -v -l 127.0.0.1:0; stop -HUP
 is 'so does SIGHUP' "$st" 129
 like '... -v ends with a summary' log '^trace-serve: stored=0 failed=0 seconds=[0-9.]+$'
@@ -96,7 +102,7 @@ post /api/trace '{"session_id":"s","turn_number":1,"status":"pending","request":
 id=$(trace '{"session_id":"s","turn_number":1,"status":"success","request":{"model":"m", "a":1.10},
 	"response":{
  "b": [ 1,
- 2 ] },"metadata":{"user":"u"}}')
+ 2 ] },"metadata":{"user":"u","stage":"started"}}')
 trace '{"session_id":"s","request":1,"error_message":"bad \"thing\"","metadata":[1]}' >/dev/null
 ok '--tee: what was acknowledged stands on stdout' within 5 sh -c '[ $(wc -l <tee) = 3 ]'
 is '... one object a line' "$(json '[r.session_id, r.turn_number, r.status, r.success, r.metadata.stage]' <tee | tr '\n' ' ')" \
@@ -209,6 +215,10 @@ serve trace-serve -l 127.0.0.1:0 -d big.db
 node -e 'process.stdout.write(`{"session_id":"big","request":"${"x".repeat((64 << 20) - 33)}"}`)' >body
 is 'a body of 64 MB' "$(wc -c <body) $(node "$top/tests/ctl.js" POST "$URL/api/trace" body | json r.success)" '67108864 true'
 is '... comes back' "$(get /api/sessions/big/records | json 'r.data.data[0].request.length')" $(((64 << 20) - 31))
+node -e 'process.stdout.write(`{"session_id":"loud","request":1,"error_message":"${"x".repeat(34 << 20)}"}`)' >said
+for i in 1 2 3; do node "$top/tests/ctl.js" POST "$URL/api/trace" said >/dev/null; done
+is 'a list of long messages leaves out what is too much' "$(get '/api/sessions/loud/records?brief=1' |
+	json 'r.data.data.map((x) => [x.turn_number, x.error_msg.length, x.omitted])')" '[[1,35651584,null],[2,35651584,null],[3,0,true]]'
 echo >>body
 run node "$top/tests/ctl.js" POST "$URL/api/trace" body
 like '... a byte more is not taken' "$err" 'HTTP 413|EPIPE|ECONNRESET'

@@ -243,10 +243,9 @@ app_admit(void *arg, struct request *rq)
 	(void)request_set(rq, "X-Content-Type-Options", "nosniff");
 	if (strncmp(request_path(rq), "/api/", 5) == 0)	/* the page sets its own */
 		(void)request_set(rq, "Cache-Control", "no-store");
-	if (why == NULL) {
-		allow_origin(rq);
+	allow_origin(rq);	/* they may read why not, too */
+	if (why == NULL)
 		return true;
-	}
 	put_failure(&b, why);
 	request_answer(rq, status, JSON_TYPE, &b);
 	return false;
@@ -347,7 +346,7 @@ app_handle(void *arg, struct request *rq)
 	c->app = app;
 	c->rq = rq;
 	if (is_proxied(app, rq))
-		return dispatch(c, app->callers, proxy_call);
+		return dispatch(c, app->passers, proxy_call);
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {

@@ -120,6 +120,8 @@ configure(struct app *app, const char *listen, const char *token)
 		tee_start(app);
 	app->readers = pool_new(READERS, WAITING);
 	app->callers = pool_new(CALLERS, WAITING);
+	if (app->upstream != NULL)
+		app->passers = pool_new(CALLERS, WAITING);
 }
 
 int
@@ -154,6 +156,8 @@ main(int argc, char *argv[])
 		;
 	tee_drain(&app);
 	server_stop(app.server, END_MS);
+	if (app.passers != NULL)
+		pool_free(app.passers);
 	pool_free(app.callers);
 	pool_free(app.readers);
 	counts = trace_store_close(app.store);

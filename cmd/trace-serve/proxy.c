@@ -67,6 +67,7 @@ proxy_start(struct app *app, struct buf *error)
 	p->relays = relays_new();
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->moved, NULL);
+	pthread_mutex_init(&p->large, NULL);
 	app->proxy = p;
 	return true;
 }
@@ -79,6 +80,7 @@ proxy_stop(struct app *app)
 	relays_free(app->proxy->relays);
 	pthread_mutex_destroy(&app->proxy->lock);
 	pthread_cond_destroy(&app->proxy->moved);
+	pthread_mutex_destroy(&app->proxy->large);
 	free(app->proxy->base);
 	free(app->proxy->host);
 	free(app->proxy);

@@ -18,6 +18,7 @@ struct proxy {
 	/* Records are stored in the order in which the calls ended, so that a session's turns are. */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
+	pthread_mutex_t large;		/* who has it makes texts of a body that may need much memory */
 	uint64_t next_place, serving;
 };
 

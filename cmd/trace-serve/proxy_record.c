@@ -13,8 +13,11 @@
 
 #define MOST_KEPT	((size_t)512 << 20)	/* bytes of all calls that are under way or wait for the store */
 #define MOST_TEXT	((size_t)64 << 20)	/* of a decoded body */
+#define LARGE		((size_t)256 << 10)	/* bodies of which one at a time becomes a text, as one that is coded does */
 #define MOST_ID		1020			/* bytes: 255 characters */
 #define TELL_MS		10000			/* between two complaints */
+
+static const char too_many[] = "too many wait for the database";
 
 /* ---- how much there is ---- */
 
@@ -27,6 +30,24 @@ kept_count(struct kept *k, size_t len)
 	}
 	k->counted += len;
 	return true;
+}
+
+/* A body that a few bytes were sent for, or that is large, takes a multiple of its memory until it is a text. */
+static bool
+lock_large(struct kept *k, const struct buf *body, const struct buf *coding)
+{
+	bool large = body->len > LARGE || coding->len > 0;
+
+	if (large)
+		pthread_mutex_lock(&k->proxy->large);
+	return large;
+}
+
+/* The text of a body, whose bytes are counted, is there.  False: there is no room for what it has more. */
+static bool
+count_text(struct kept *k, const struct buf *text, size_t counted)
+{
+	return text->len <= counted || kept_count(k, text->len - counted);
 }
 
 void
@@ -174,8 +195,10 @@ put_body(const struct buf *body, const struct buf *type, bool valid, struct buf 
 		buf_add(out, body->p, body->len);
 	else if (is_text_type(type))
 		json_encode(body->p, body->len, out);
-	else
-		put_description(body->len, type, out);
+	if (valid || (out->len > 0 && out->len <= MOST_TEXT))
+		return;
+	buf_free(out);
+	put_description(body->len, type, out);
 }
 
 static void
@@ -272,10 +295,12 @@ make_request(struct kept *k)
 {
 	struct buf body = { 0 };
 	struct json j;
-	const char *wrong = NULL;
+	const char *wrong;
+	bool large;
 
 	if (k->request_json.len > 0)
 		return;
+	large = lock_large(k, &k->request, &k->request_coding);
 	wrong = coding_decode(k->request_coding.len > 0 ? buf_str(&k->request_coding) : NULL, k->request.p, k->request.len,
 	    MOST_TEXT, &body);
 
@@ -285,14 +310,20 @@ make_request(struct kept *k)
 	find_turn(k, &j);
 	if (wrong == NULL && body.len > 0)
 		put_body(&body, &k->request_type, j.valid, &k->request_json);
+	json_free(&j);
+	buf_free(&body);
+	if (large)
+		pthread_mutex_unlock(&k->proxy->large);
+	if (!count_text(k, &k->request_json, k->request.len)) {
+		wrong = too_many;
+		buf_free(&k->request_json);
+	}
 	if (k->request_json.len == 0)
 		buf_adds(&k->request_json, "{}");
 	k->request_wrong = wrong;
 	take_out_secrets(k, &k->request_json);
 	take_out_secrets(k, &k->session);
 	take_out_secrets(k, &k->path);
-	json_free(&j);
-	buf_free(&body);
 }
 
 /* ---- the response ---- */
@@ -340,8 +371,10 @@ static const char *
 make_response(struct kept *k)
 {
 	struct buf body = { 0 };
-	const char *wrong = coding_decode(k->response_coding.len > 0 ? buf_str(&k->response_coding) : NULL, k->response.p, k->response.len,
-	    MOST_TEXT, &body);
+	size_t counted = k->response.len;
+	bool large = lock_large(k, &k->response, &k->response_coding);
+	const char *wrong = coding_decode(k->response_coding.len > 0 ? buf_str(&k->response_coding) : NULL, k->response.p, counted, MOST_TEXT,
+	    &body);
 
 	buf_free(&k->response);
 	buf_add(&k->error, k->trouble.p, k->trouble.len);
@@ -354,9 +387,15 @@ make_response(struct kept *k)
 		set_error(k, "the stream is empty");
 	if (k->status >= 300 && k->error.len == 0)
 		buf_addf(&k->error, "HTTP %u", k->status);
+	buf_free(&body);
+	if (large)
+		pthread_mutex_unlock(&k->proxy->large);
+	if (!count_text(k, &k->response_json, counted)) {
+		wrong = too_many;
+		buf_free(&k->response_json);
+	}
 	take_out_secrets(k, &k->response_json);
 	take_out_secrets(k, &k->error);
-	buf_free(&body);
 	return k->trouble.len > 0 ? NULL : wrong;
 }
 
@@ -516,7 +555,7 @@ kept_store(struct kept *k)
 		finish(k);
 	leave_place(p);
 	if (!room) {
-		complain(k, "too many wait for the database");
+		complain(k, too_many);
 		kept_free(k);
 	}
 }

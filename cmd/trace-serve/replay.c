@@ -8,6 +8,7 @@
 #include "trace-serve/serve.h"
 
 #define USUAL_SIZE 20
+#define MOST_CONFIG 100		/* members: each is a pass over the request */
 
 static struct span
 span_of(const struct buf *b)
@@ -87,6 +88,21 @@ read_object(struct attempt *a, const char *name, struct buf *out)
 	return good;
 }
 
+static size_t
+count_members(const struct buf *json)
+{
+	struct buf copy = { 0 };
+	struct scan s = { 0 };
+	size_t n = 0;
+
+	buf_add(&copy, json->p, json->len);
+	if (copy.len > 0 && json_scan_answer(&copy, &s))
+		n = s.n;
+	scan_free(&s);
+	buf_free(&copy);
+	return n;
+}
+
 /* The members that both have.  What is wrong with them, or NULL. */
 static const char *
 read_attempt(struct attempt *a)
@@ -95,6 +111,8 @@ read_attempt(struct attempt *a)
 		return "request is no JSON object, nor the text of one";
 	if (!read_object(a, "config", &a->config))
 		return "config is no JSON object, nor the text of one";
+	if (count_members(&a->config) > MOST_CONFIG)
+		return "config has more than 100 members";
 	if (!body_text(&a->body, "provider", &a->provider_name))
 		return "provider is no string";
 	if (!body_text(&a->body, "model", &a->model))

@@ -18,7 +18,8 @@ struct app {
 	struct server *server;
 	struct trace_store *store;
 	struct pool *readers;		/* what asks the database or reads files */
-	struct pool *callers;		/* what waits for other servers */
+	struct pool *callers;		/* what waits for other servers, or long */
+	struct pool *passers;		/* the same of the proxy: however many calls it has, the page goes on; NULL: none */
 	struct providers *providers;
 	struct proxy *proxy;		/* of --proxy; NULL: none */
 	int64_t	 replay_ms;		/* a replay takes at most so long */

@@ -363,14 +363,18 @@ take_body(struct request *rq, const char *p, size_t len)
 	return true;
 }
 
-/* What the head says of the body is more than we take. */
+/*
+ * What the head says of the body is more than we take, and that must not come at all.  A client that sends it without asking would not see
+ * the answer if the connection ended meanwhile, so what is not much more is read.
+ */
 static bool
 announces_too_much(struct request *rq)
 {
 	const char *v = request_header(rq, "Content-Length");
 	unsigned long long n = v == NULL ? 0 : strtoull(v, NULL, 10);
 
-	return n > 0 && too_much(rq, n < SIZE_MAX ? (size_t)n : SIZE_MAX);
+	return n > 0 && too_much(rq, n < SIZE_MAX ? (size_t)n : SIZE_MAX) &&
+	    (n >= rq->server->opts.max_body + DRAIN || request_header(rq, "Expect") != NULL);
 }
 
 /* ---- answers ---- */
@@ -573,6 +577,11 @@ request_write(struct request *rq, const void *p, size_t len)
 			rq->gone = true;
 	ok = !rq->gone && !rq->server->stopping;
 	if (ok && len > 0) {
+		if (rq->ahead_at > STREAM_AHEAD) {	/* a client that always lags never has taken all */
+			rq->ahead.len -= rq->ahead_at;
+			memmove(rq->ahead.p, rq->ahead.p + rq->ahead_at, rq->ahead.len);
+			rq->ahead_at = 0;
+		}
 		buf_add(&rq->ahead, p, len);
 		wake_stream(rq);
 	}
@@ -612,13 +621,35 @@ refuse(struct request *rq, unsigned status)
 		request_answer_static(rq, status, "application/json", text, strlen(text));
 }
 
-/* Does the head say where the body ends, in a way that all on its way read alike?  (RFC 9112, 6.3; MHD has looked at the length.) */
+/* What MHD lets pass: names that are none, line ends in values, and twice what must be there once. */
+struct heed {
+	unsigned hosts, lengths, codings, origins;
+	bool	 good;
+};
+
 static bool
-ends_clearly(const struct request *rq)
+heed_header(void *arg, const char *name, const char *value)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	struct heed *h = arg;
+
+	h->hosts += strcasecmp(name, "Host") == 0;
+	h->lengths += strcasecmp(name, "Content-Length") == 0;
+	h->codings += strcasecmp(name, "Transfer-Encoding") == 0;
+	h->origins += strcasecmp(name, "Origin") == 0;
+	h->good = *name != '\0' && name[strspn(name, token)] == '\0' && strpbrk(value, "\r\n") == NULL;
+	return h->good;
+}
+
+/* Do all on its way read the head alike, and so, where the body ends?  (RFC 9112, 5.1 and 6.3; MHD has looked at the length.) */
+static bool
+is_clear(const struct request *rq)
 {
 	const char *coding = request_header(rq, "Transfer-Encoding");
+	struct heed h = { .good = true };
 
-	return coding == NULL || (strcasecmp(coding, "chunked") == 0 && request_header(rq, "Content-Length") == NULL);
+	request_headers(rq, heed_header, &h);
+	return h.good && h.hosts <= 1 && h.origins <= 1 && h.lengths + h.codings <= 1 && (coding == NULL || strcasecmp(coding, "chunked") == 0);
 }
 
 /* The head is there. */
@@ -630,7 +661,7 @@ begin(struct request *rq, const char *method)
 	rq->method = mem_dup(method, strlen(method));
 	rq->phase = READING;
 	expect_more(rq);
-	if (!ends_clearly(rq)) {
+	if (!is_clear(rq)) {
 		refuse(rq, MHD_HTTP_BAD_REQUEST);
 		return;
 	}

@@ -32,13 +32,14 @@ struct chat_stream {
 	struct merge merge;
 	struct buf response;
 	struct item *item;	/* owned */
-	size_t	 n_items, items_cap;
+	size_t	 n_items, items_cap, items_kept;	/* kept: bytes of all */
 	const char *broken;	/* static; an event that is none */
 	struct buf sent_error;	/* JSON */
 	struct buf error;
 };
 
 #define MOST_ITEMS 1024
+#define MOST_EMPTY 4096		/* line ends in front of a stream */
 
 struct chat_stream *
 chat_stream_new(size_t max)
@@ -122,8 +123,25 @@ item_of(struct chat_stream *s)
 		return NULL;
 	s->item = mem_grow(s->item, &s->items_cap, (size_t)i + 1, sizeof *s->item);
 	while (s->n_items <= (size_t)i)
-		s->item[s->n_items++] = (struct item){ .json.max = s->max, .delta.max = s->max };
+		s->item[s->n_items++] = (struct item){ 0 };
 	return &s->item[i];
+}
+
+/* What would be too much for all items together is left out. */
+static void
+keep_of_item(struct chat_stream *s, struct buf *b, struct span v)
+{
+	if (v.len > s->max - s->items_kept)
+		return;
+	s->items_kept += v.len;
+	buf_add(b, v.p, v.len);
+}
+
+static void
+drop_of_item(struct chat_stream *s, struct buf *b)
+{
+	s->items_kept -= b->len;
+	buf_free(b);
 }
 
 static void
@@ -139,10 +157,13 @@ take_response_event(struct chat_stream *s, struct span type)
 	} else if ((it = item_of(s)) == NULL || it->done) {
 		return;
 	} else if (item.p[0] == '{') {
-		replace(&it->json, item);
 		it->done = spells(type, "response.output_item.done");
+		drop_of_item(s, &it->json);
+		if (it->done)
+			drop_of_item(s, &it->delta);
+		keep_of_item(s, &it->json, item);
 	} else if ((spells(type, "response.output_text.delta") || spells(type, "response.function_call_arguments.delta")) && json_is_string(delta)) {
-		buf_add(&it->delta, delta.p + 1, delta.len - 2);
+		keep_of_item(s, &it->delta, json_inside(delta));
 	}
 }
 
@@ -316,13 +337,14 @@ form_of(struct buf raw, bool final)
 	static const char *const fields[] = { "data", "event", "id", "retry" };
 	struct buf line = { 0 };
 	struct span val;
+	const char *from = raw.p;
 
 	if (raw.len >= 3 && memcmp(raw.p, "\xef\xbb\xbf", 3) == 0)
 		raw.p += 3, raw.len -= 3;
 	while (raw.len > 0 && (*raw.p == '\n' || *raw.p == '\r'))
 		raw.p++, raw.len--;
 	if (raw.len == 0)
-		return final ? PLAIN : UNKNOWN;
+		return final || raw.p - from > MOST_EMPTY ? PLAIN : UNKNOWN;
 	if (*raw.p == ':')
 		return EVENTS;
 	if (strchr("derix\xef", *raw.p) == NULL)

@@ -66,6 +66,8 @@ void	readers_close(struct trace_store *s);
 
 /* A new id; the ids of later moments sort behind it, so that the index grows at its end. */
 void	new_id(int64_t us, char out[UUID_SIZE]);
+/* The texts of a page; of the rows behind them they are left out. */
+#define PAGE_BYTES	((size_t)64 << 20)
 /* {"data":[rows],"total":...,more} */
 void	put_page(const struct buf *rows, int64_t total, struct page p, const char *more, struct buf *out);
 /* ,"name":text */

@@ -10,7 +10,6 @@
 
 #define READERS		8
 #define SEARCHES	2			/* in texts, at a time */
-#define PAGE_BYTES	((size_t)64 << 20)	/* texts of a page */
 #define COUNT_MS	2000			/* a search whose page is full goes on counting for so long */
 #define SEARCH_MS	20000			/* any search */
 #define LOOK_MS		100			/* between looks whether somebody waits for it */
@@ -264,18 +263,20 @@ enum {
 };
 
 static void
-put_head(sqlite3_stmt *s, struct buf *out)
+put_head(sqlite3_stmt *s, bool omit, struct buf *out)
 {
+	const struct span none = { "", 0 };
+
 	buf_adds(out, "{\"id\":");
 	json_encode(column_span(s, C_ID).p, column_span(s, C_ID).len, out);
 	put_text("session_id", column_span(s, C_SESSION), out);
 	put_count("turn_number", s, C_TURN, out);
 	put_text("status", column_span(s, C_STATUS), out);
-	put_text("error_msg", column_span(s, C_ERROR), out);
+	put_text("error_msg", omit ? none : column_span(s, C_ERROR), out);
 	put_moment("created_at", s, C_CREATED, out);
 	put_text("parent_id", column_span(s, C_PARENT), out);
 	put_text("provider", column_span(s, C_PROVIDER), out);
-	put_text("model", column_span(s, C_MODEL), out);
+	put_text("model", omit ? none : column_span(s, C_MODEL), out);
 	put_count("http_status", s, C_HTTP, out);
 	put_count("latency_ms", s, C_LATENCY, out);
 	put_count("first_byte_ms", s, C_FIRST, out);
@@ -291,9 +292,9 @@ put_head(sqlite3_stmt *s, struct buf *out)
 static void
 put_record(sqlite3_stmt *s, bool brief, bool omit, struct buf *out)
 {
-	put_head(s, out);
+	put_head(s, omit, out);
 	if (omit)
-		buf_adds(out, ",\"request\":\"\",\"response\":\"\",\"metadata\":\"\",\"omitted\":true");
+		buf_adds(out, brief ? ",\"omitted\":true" : ",\"request\":\"\",\"response\":\"\",\"metadata\":\"\",\"omitted\":true");
 	else if (!brief) {
 		put_text("request", column_span(s, C_REQUEST), out);
 		put_text("response", column_span(s, C_RESPONSE), out);
@@ -451,7 +452,7 @@ add_row(struct list *l, const struct record_filter *f, sqlite3_stmt *s)
 {
 	if (l->n++ > 0)
 		buf_addc(&l->rows, ',');
-	put_record(s, f->brief, !f->brief && l->rows.len > PAGE_BYTES, &l->rows);
+	put_record(s, f->brief, l->rows.len > PAGE_BYTES, &l->rows);
 	l->last = sqlite3_column_int64(s, C_CHANGED);
 }
 

@@ -37,8 +37,9 @@ put_id(sqlite3_stmt *s, struct buf *out)
 #define RECORD_COLUMNS "id, replay_session_id, turn_number, request, response, status, error_msg, provider, model, config, created_at"
 
 static void
-put_session(sqlite3_stmt *s, struct buf *out)
+put_session(sqlite3_stmt *s, bool omit, struct buf *out)
 {
+	(void)omit;
 	put_id(s, out);
 	put_text("name", column_span(s, 1), out);
 	put_text("original_session_id", column_span(s, 2), out);
@@ -52,15 +53,19 @@ put_session(sqlite3_stmt *s, struct buf *out)
 }
 
 static void
-put_record(sqlite3_stmt *s, struct buf *out)
+put_record(sqlite3_stmt *s, bool omit, struct buf *out)
 {
+	const struct span none = { "", 0 };
 	static const char *const names[] = { "request", "response", "status", "error_msg", "provider", "model", "config" };
+	enum { STATUS = 2 };
 
 	put_id(s, out);
 	put_text("replay_session_id", column_span(s, 1), out);
 	put_number("turn_number", s, 2, out);
 	for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-		put_text(names[i], column_span(s, 3 + i), out);
+		put_text(names[i], omit && i != STATUS ? none : column_span(s, 3 + i), out);
+	if (omit)
+		buf_adds(out, ",\"omitted\":true");
 	buf_adds(out, ",\"created_at\":");
 	put_time(column_span(s, 10), out);
 	buf_addc(out, '}');
@@ -70,7 +75,7 @@ put_record(sqlite3_stmt *s, struct buf *out)
 
 /* One by its id, from the writer's connection or a reader's. */
 static enum store_result
-get_one(struct conn *c, const char *sql, struct span id, void (*put)(sqlite3_stmt *, struct buf *), struct buf *out)
+get_one(struct conn *c, const char *sql, struct span id, void (*put)(sqlite3_stmt *, bool omit, struct buf *), struct buf *out)
 {
 	sqlite3_stmt *s = conn_prepare(c, sql);
 	int r;
@@ -80,7 +85,7 @@ get_one(struct conn *c, const char *sql, struct span id, void (*put)(sqlite3_stm
 	bind_span(s, 1, id);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW)
-		put(s, out);
+		put(s, false, out);
 	sqlite3_reset(s);
 	return r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED;
 }
@@ -88,7 +93,7 @@ get_one(struct conn *c, const char *sql, struct span id, void (*put)(sqlite3_stm
 /* A page; count takes the id, list the id, the size and the offset. */
 static enum store_result
 get_page(struct trace_store *store, const char *count, const char *list, struct span id, struct page p,
-    void (*put)(sqlite3_stmt *, struct buf *), struct buf *out, struct buf *error)
+    void (*put)(sqlite3_stmt *, bool omit, struct buf *), struct buf *out, struct buf *error)
 {
 	struct conn *c = reader_take(store, error);
 	struct buf rows = { 0 };
@@ -112,7 +117,7 @@ get_page(struct trace_store *store, const char *count, const char *list, struct 
 		while ((r = sqlite3_step(s)) == SQLITE_ROW) {
 			if (rows.len != 0)
 				buf_addc(&rows, ',');
-			put(s, &rows);
+			put(s, rows.len > PAGE_BYTES, &rows);
 		}
 		sqlite3_reset(s);
 	}

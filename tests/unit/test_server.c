@@ -409,7 +409,10 @@ test_bodies(void **state)
 
 	(void)state;
 	start(2000, MAX_BODY * 4);
-	check_answer(POST("/") "Content-Length: 4097\r\n\r\n", " 413 ");
+	check_answer(POST("/") "Expect: 100-continue\r\nContent-Length: 4097\r\n\r\n", " 413 ");
+	buf_addf(&rq, POST("/") "Content-Length: 4000000\r\n\r\n%04000000d", 0);	/* who sends it all sees the answer */
+	check_answer(buf_str(&rq), " 413 ");
+	buf_clear(&rq);
 	check_answer(POST("/") "Content-Length: 18446744073709551615\r\n\r\n", " 413 ");
 	buf_adds(&rq, POST("/") "Transfer-Encoding: chunked\r\n\r\n");
 	for (int i = 0; i < 5; i++)
@@ -608,6 +611,46 @@ stop_it(void *arg)
 	return NULL;
 }
 
+static size_t
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long all, here;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu %lu", &all, &here), 2);
+	fclose(f);
+	return (size_t)here * 4096;
+}
+
+/* What it has taken of a stream is given up, though it has never taken all. */
+static void
+test_client_that_lags(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+	size_t before, got = 0;
+	char block[65536];
+
+	(void)state;
+	start(5000, MAX_BODY * 4);
+	a.sin_port = htons((uint16_t)port);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_true(say(fd, GET("/forever") "\r\n"));
+	before = resident();
+	while (got < 48 << 20) {
+		ssize_t n = recv(fd, block, sizeof block, 0);
+
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+	if (resident() > before + (24 << 20))
+		fail_msg("%zu bytes more", resident() - before);
+	close(fd);
+	stop();
+}
+
 /* Who is being served gets its answer, streams end, idle connections are closed. */
 static void
 test_stop_while_busy(void **state)
@@ -706,7 +749,7 @@ main(void)
 		cmocka_unit_test(test_one_connection), cmocka_unit_test(test_broken_requests), cmocka_unit_test(test_large_heads),
 		cmocka_unit_test(test_bodies), cmocka_unit_test(test_all_bodies), cmocka_unit_test(test_slow_requests),
 		cmocka_unit_test(test_slow_answers), cmocka_unit_test(test_many_answers),
-		cmocka_unit_test(test_clients_that_leave), cmocka_unit_test(test_stop_while_busy),
+		cmocka_unit_test(test_clients_that_leave), cmocka_unit_test(test_client_that_lags), cmocka_unit_test(test_stop_while_busy),
 		cmocka_unit_test(test_stop_under_load), cmocka_unit_test(test_addresses),
 	};
 	int failed;

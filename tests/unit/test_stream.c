@@ -198,6 +198,56 @@ test_bounds(void **state)
 	buf_free(&out);
 }
 
+/* All items of a response together are bounded; the newest text of each is kept, not its pieces beside it. */
+static void
+test_items(void **state)
+{
+	static const char item[] = "event: x\ndata: {\"type\":\"response.output_item.%s\",\"output_index\":%d,\"item\":{\"text\":\"%01000d\"}}\n\n";
+	struct chat_stream *s = chat_stream_new(4096);
+	struct buf out = { 0 }, text = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		buf_clear(&text);
+		buf_addf(&text, item, i % 2 ? "done" : "added", i, i);
+		chat_stream_add(s, text.p, text.len);
+	}
+	assert_string_equal(chat_stream_end(s, &out), CUT);
+	check_is_json(&out);
+	assert_true(out.len > 3000 && out.len < 8192);
+	chat_stream_free(s);
+
+	buf_clear(&out);
+	s = chat_stream_new(4096);
+	for (int i = 0; i < 3; i++) {
+		buf_clear(&text);
+		buf_addf(&text, "data: {\"type\":\"response.output_text.delta\",\"output_index\":%d,\"delta\":\"%01000d\"}\n\n", i, i);
+		buf_addf(&text, item, "added", i, i);
+		buf_addf(&text, item, "done", i, i);
+		chat_stream_add(s, text.p, text.len);
+	}
+	assert_string_equal(chat_stream_end(s, &out), CUT);
+	check_is_json(&out);
+	assert_true(out.len > 3000 && out.len < 4096);
+	chat_stream_free(s);
+	buf_free(&text);
+	buf_free(&out);
+}
+
+/* Nothing but line ends is no stream; it is not looked at again and again. */
+static void
+test_empty_lines(void **state)
+{
+	struct chat_stream *s = chat_stream_new(MAX);
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_string_equal(repeat(s, "\n", MAX - 20, "{", &out), "the answer is not JSON");
+	check_is_json(&out);
+	chat_stream_free(s);
+	buf_free(&out);
+}
+
 /* Very many members or indexes: refused, not slow. */
 static void
 test_parts(void **state)
@@ -219,7 +269,8 @@ test_parts(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_bounds), cmocka_unit_test(test_parts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_bounds), cmocka_unit_test(test_items),
+	    cmocka_unit_test(test_empty_lines), cmocka_unit_test(test_parts) };
 
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

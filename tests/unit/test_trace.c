@@ -79,6 +79,8 @@ test_summary(void **state)
 		{ "{\"prompt\":\"p\",\"model\":7}", "{\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":\"2\"}}", "", "", "p", -1, -1, -1 },
 		{ "not JSON", "", "{\"latency_ms\":1e3}", "", "", -1, -1, -1 },
 		{ "{\"messages\":[{\"role\":\"user\",\"content\":null},7,[],{\"role\":\"system\",\"content\":\"s\"}]}", "[1]", "1", "", "", -1, -1, -1 },
+		{ "1", "{\"usage\":{\"prompt_tokens\":1000000000001,\"completion_tokens\":1000000000000}}", "{\"latency_ms\":99999999999999999999}",
+		    "", "", -1, 1000000000000, -1 },
 		{ "{}{}", "{\"usage\":{}}", "{\"latency_ms\":null}", "", "", -1, -1, -1 },
 	};
 
