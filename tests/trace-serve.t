@@ -216,7 +216,7 @@ node -e 'process.stdout.write(`{"session_id":"big","request":"${"x".repeat((64 <
 is 'a body of 64 MB' "$(wc -c <body) $(node "$top/tests/ctl.js" POST "$URL/api/trace" body | json r.success)" '67108864 true'
 is '... comes back' "$(get /api/sessions/big/records | json 'r.data.data[0].request.length')" $(((64 << 20) - 31))
 node -e 'process.stdout.write(`{"session_id":"loud","request":1,"error_message":"${"x".repeat(34 << 20)}"}`)' >said
-for i in 1 2 3; do node "$top/tests/ctl.js" POST "$URL/api/trace" said >/dev/null; done
+for _ in 1 2 3; do node "$top/tests/ctl.js" POST "$URL/api/trace" said >/dev/null; done
 is 'a list of long messages leaves out what is too much' "$(get '/api/sessions/loud/records?brief=1' |
 	json 'r.data.data.map((x) => [x.turn_number, x.error_msg.length, x.omitted])')" '[[1,35651584,null],[2,35651584,null],[3,0,true]]'
 echo >>body
