@@ -6,7 +6,7 @@
 #   -h, --help  show this help
 #
 # Installs what is missing (scripts/install-deps.sh test).  Works below $B (default: build); takes up to ten
-# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 4); with CI set, official
+# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 2); with CI set, official
 # clients that cannot be installed are a failure, else they are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -47,7 +47,7 @@ build_clang() {
 }
 
 fuzz() {
-	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
+	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}"
 }
 
 # The official clients want a newer Node.js than the stand-ins do, and the network once.
@@ -95,7 +95,7 @@ step 'build with gcc -Werror' build_gcc
 if [[ -z $fast ]]; then
 	step 'build with clang -Werror' build_clang
 	step 'static checks (scripts/lint.sh --fast)' scripts/lint.sh --fast
-	step "fuzzing, ${FUZZ_SECONDS:-4} s for each target" fuzz
+	step "fuzzing, ${FUZZ_SECONDS:-2} s for each target" fuzz
 	browser_driver
 	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" JOBS="$provers" check-san
 	if log=$(official_clients); then

@@ -168,7 +168,7 @@ for delay in 0.02 0.05 0.03 0.08 0.04 0.06 0.1 0.07; do
 		sed -n '$!p' passed.$w >lines; tail -n 1 passed.$w | grep '}$' >>lines
 		covers lines || bad="$bad $delay-$w"
 	done
-	json r.id <t/real_time/latest.json >/dev/null || bad="$bad $delay:latest"
+	[ ! -e t/real_time/latest.json ] || json r.id <t/real_time/latest.json >/dev/null || bad="$bad $delay:latest"
 done
 is 'kill -9 in mid-work: what was passed on is in the tree' "$bad" ''
 rec 1 | feed rec-write -q --dir t
