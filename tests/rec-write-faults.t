@@ -278,7 +278,7 @@ wait $pid; is 'a file that is moved away is made anew' "$? $(ids <rotated)/ $(id
 rec-write --dir t <go >passed 2>err & pid=$!
 exec 3>go
 rec 1 >&3; within 5 grep -q '"1"' passed
-rm -rf t; rec 2 >&3; exec 3>&-
+rm -rf t; (rec 2 >&3); exec 3>&-
 wait $pid; is 'a tree that is gone is an error' "$? $(ids <passed)" '3 1 '
 like '... said' err '^rec-write: t/.*: No such file or directory'
 done_testing

@@ -262,7 +262,7 @@ exec 3>&-
 is 'SIGTERM is status 143' $st 143
 is '... what was passed on is in the tree' "$(by_date t | ids)" "$(ids <passed)"
 for sig in INT:2 HUP:1; do
-	rm -rf t
+	rm -rf t passed	# that of the signal before
 	# A background job of a shell ignores SIGINT; env restores it.
 	env --default-signal=INT rec-write --dir t <in >passed 2>"$err" & pid=$!
 	exec 3>in
