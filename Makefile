@@ -91,9 +91,9 @@ check: all $(UNITS) $(B)/gen $(B)/fill $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
 # Left out for their time, since their code runs in the others, in unit tests and in fuzzers; all: make check-san SAN_LEAVES_OUT=
-SAN_LEAVES_OUT = archive bq-load bq-load-faults bt-push-crash cache cc-sum etl etl-crash etl-hostile etl-scale install ls-fetch-sim man page \
+SAN_LEAVES_OUT = archive bq-load bq-load-faults bt-push-crash cache cc-sum etl etl-crash etl-hostile etl-scale fs-auth install ls-fetch-sim man page \
 	page-units rec-cat rec-rotate rec-rotate-crash rec-stat recorder server sql-load standin-bigquery standin-feishu sync trace-proxy \
-	trace-recorder workflows
+	trace-recorder trace-serve workflows
 check-san:
 	$(MAKE) check B=$(B)/san CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		TESTS='$(filter-out $(SAN_LEAVES_OUT:%=tests/%.t),$(wildcard tests/*.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'
