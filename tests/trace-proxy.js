@@ -822,6 +822,14 @@ test('--proxy takes a base URL, and not that of trace-serve itself', async () =>
 	assert.strictEqual(r.status, 2, r.stderr);
 });
 
+/* A test that hangs fails. */
+function ended(test) {
+	let timer;
+
+	return Promise.race([test, new Promise((_, no) => { timer = setTimeout(() => no(new Error('it does not end')), 2 * PATIENCE); })])
+	    .finally(() => clearTimeout(timer));
+}
+
 async function main() {
 	await new Promise((r) => upstream.server.listen(0, '127.0.0.1', r));
 	upstream.url = 'http://127.0.0.1:' + upstream.server.address().port;
@@ -832,7 +840,7 @@ async function main() {
 	for (let i = 0; i < only.length; i++) {
 		const [name, fn] = only[i];
 		try {
-			const skipped = await fn(common);
+			const skipped = await ended(fn(common));
 			process.stdout.write('ok ' + (i + 1) + (skipped ? ' # skip ' + skipped : ' - ' + name) + '\n');
 		} catch (e) {
 			failed++;
