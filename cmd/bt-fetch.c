@@ -101,13 +101,13 @@ is_reserved(struct span name)
 	    (opts.all_tables && name.len == 6 && memcmp(name.p, "_table", 6) == 0);
 }
 
-static bool
-has_field(const struct bitable *t, const char *name, size_t len)
+static const struct field *
+find_field(const struct bitable *t, const char *name, size_t len)
 {
 	for (size_t i = 0; i < t->n_fields; i++)
 		if (t->fields[i].len == len && memcmp(t->fields[i].name, name, len) == 0)
-			return true;
-	return false;
+			return &t->fields[i];
+	return NULL;
 }
 
 /* "record_id" becomes "record_id_2", or the next number that no field has; say so, unless that was said. */
@@ -119,7 +119,7 @@ put_free_name(const struct bitable *t, struct span name, bool say, struct buf *o
 	for (int n = 2; ; n++) {
 		buf_clear(&other);
 		buf_addf(&other, "%.*s_%d", (int)name.len, name.p, n);
-		if (!has_field(t, other.p, other.len))
+		if (find_field(t, other.p, other.len) == NULL)
 			break;
 	}
 	if (say)
@@ -154,17 +154,15 @@ drop_columns(struct fetch *f)
 static bool
 add_named(struct fetch *f, const char *name, size_t len)
 {
-	const struct bitable *t = &f->table;
+	const struct field *field = find_field(&f->table, name, len);
 
+	if (field == NULL)
+		return false;
 	for (size_t i = 0; i < f->n; i++)
-		if (f->columns[i].field.len == len && memcmp(f->columns[i].field.p, name, len) == 0)
+		if (f->columns[i].field.p == field->name)
 			return true;
-	for (size_t i = 0; i < t->n_fields; i++)
-		if (t->fields[i].len == len && memcmp(t->fields[i].name, name, len) == 0) {
-			add_column(f, &t->fields[i]);
-			return true;
-		}
-	return false;
+	add_column(f, field);
+	return true;
 }
 
 static void __attribute__((noreturn))

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
@@ -126,24 +125,21 @@ keep_message(struct join *j, const struct record *r)
 }
 
 static void
-read_lines(struct join *j, int fd, const char *name)
+read_lines(struct join *j, struct lines *in)
 {
 	enum line_status st = LINE_RECORD;
-	struct lines in;
 	struct record r;
 
-	lines_init(&in, fd, name, (size_t)opts.in.max_line, &j->rejects);
 	while (st == LINE_RECORD || (st == LINE_REJECTED && !opts.in.strict)) {
-		st = lines_next(&in, &r);
+		st = lines_next(in, &r);
 		if (st == LINE_RECORD)
 			keep_message(j, &r);
-		progress_show(j->read, in.in.bytes, in.in.total);
+		progress_show(j->read, in->in.bytes, in->in.total);
 	}
 	if (st == LINE_ERROR) {
-		warn("%s: %s", name, strerror(errno));
+		warn("%s: %s", in->name, strerror(errno));
 		j->status = worse(j->status, ST_FAILED);
 	}
-	lines_free(&in);
 }
 
 static void
@@ -151,16 +147,15 @@ read_messages(struct join *j, char *const files[], int n)
 {
 	progress_start((enum progress_when)opts.in.progress, "messages");
 	for (int i = 0; i < (n == 0 ? 1 : n) && !(opts.in.strict && j->rejects.n != 0); i++) {
-		const char *name = n == 0 ? "-" : files[i];
-		int fd = io_open_input(&name);
+		struct lines in;
 
-		if (fd == -1) {
-			warn("%s: %s", name, strerror(errno));
+		if (lines_open(&in, n == 0 ? "-" : files[i], (size_t)opts.in.max_line, &j->rejects) == -1) {
+			warn("%s: %s", in.name, strerror(errno));
 			j->status = worse(j->status, ST_FAILED);
 			continue;
 		}
-		read_lines(j, fd, name);
-		io_close_input(fd);
+		read_lines(j, &in);
+		lines_close(&in);
 	}
 	progress_clear();
 	if (j->rejects.n != 0)

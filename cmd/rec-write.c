@@ -443,21 +443,17 @@ read_line(struct writer *w)
 static void
 read_file(struct writer *w, const char *name)
 {
-	int fd = io_open_input(&name);
-
-	if (fd == -1) {
-		warn("%s: %s", name, strerror(errno));
+	if (lines_open(&w->in, name, (size_t)opts.in.max_line, &w->rejects) == -1) {
+		warn("%s: %s", w->in.name, strerror(errno));
 		w->status = worse(w->status, ST_FAILED);
 		return;
 	}
-	lines_init(&w->in, fd, name, (size_t)opts.in.max_line, &w->rejects);
 	while (!w->stop && read_line(w)) {
 		tick(w);
 		progress_show(w->read, w->in.in.bytes, w->in.in.total);
 	}
 	flush_batch(w);		/* before the next file is waited for */
-	lines_free(&w->in);
-	io_close_input(fd);
+	lines_close(&w->in);
 }
 
 /* ---- beginning and end ---- */

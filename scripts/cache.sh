@@ -217,7 +217,8 @@ put_in_place() {	# NAME
 complain() {	# NAME WHY
 	failure[$1]=${2##*$'\r'}
 	failure[$1]=${failure[$1]//[[:cntrl:]]/ }
-	if [[ -e ${copy[$1]} ]]; then
+	failure[$1]=${failure[$1]:-the tool ended without a word}	# none would mean that all is well
+	if [[ -f ${copy[$1]} ]]; then
 		warn "$1: not fetched; the copy of $(date -r "${copy[$1]}" '+%F %T') stays"
 	else
 		warn "$1: not fetched; there is no copy yet"
@@ -226,7 +227,7 @@ complain() {	# NAME WHY
 }
 
 fetch() {	# NAME
-	local name=$1 file=${copy[$1]} st=0 rows
+	local name=$1 file=${copy[$1]} st=0 why rows
 
 	tried[$name]=$EPOCHSECONDS failure[$name]=''
 	: >"$tmp/said"
@@ -240,8 +241,9 @@ fetch() {	# NAME
 	job_status || st=$?
 	if ((st > 1)) || ! put_in_place "$name"; then
 		rm -f -- "$file.new"
-		((st == 2)) || st=3
-		complain "$name" "$(tail -n 1 "$tmp/said")"
+		why="$file cannot be replaced"
+		((st <= 1)) || why=$(tail -n 1 "$tmp/said")
+		complain "$name" "$why"
 		((st == 2)) && n_misused=$((n_misused + 1))
 		worse 3
 		return

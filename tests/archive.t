@@ -276,7 +276,9 @@ while [ $i -lt 16 ] || { [ $killed -lt 3 ] && [ $i -lt 100 ]; }; do
 	setsid "$archive" --max-size 4K >/dev/null 2>&1 &	# no group's leader, so its process is the session's
 	shell=$!
 	sleep "$(printf '0.%03d' $ms)"
-	ps -o pid= -s $shell | xargs -r kill -9 2>/dev/null
+	until ! ps -o stat=,pid= -s $shell | grep -v '^Z' >left; do	# until none is left: one may have been born beside ps
+		awk '{ print $2 }' left | xargs -r kill -9 2>/dev/null
+	done
 	wait $shell 2>/dev/null
 	[ $? != 137 ] || killed=$((killed + 1))
 done

@@ -145,7 +145,16 @@ for s in A 'W?table=tbl1' S; do mv "$T/from/$s.good" "$T/from/$s"; done
 mkdir -p block/x.ndjson
 printf 'x A bitable block/x.ndjson\n' >block.conf
 ok 'a copy that cannot be replaced' status 3 "$cache" --once --config block.conf
-like '... is a failure' "$err" '^cache: x: not fetched'
+like '... is a failure' "$err" '^cache: x: not fetched; there is no copy yet$'
+ok '... also in the summary' status 1 "$cache" summary --config block.conf --format json
+is '... with what is wrong' "$(json 'r.state + ": " + r.error' <"$out")" 'failed: block/x.ndjson cannot be replaced'
+gives MUTE 'echo "{}"'
+printf 'm MUTE bitable mute.ndjson\n' >mute.conf
+ok 'a copy to begin with' status 0 "$cache" --once --config mute.conf
+gives MUTE 'exit 3'
+ok 'a tool that fails without a word' status 3 "$cache" --once --force --config mute.conf
+ok '... has failed, says the summary' status 1 "$cache" summary --config mute.conf --format json
+is '... in words' "$(json 'r.state + ": " + r.error' <"$out")" 'failed: the tool ended without a word'
 spied >/dev/null
 
 # ---- one at a time, and killed ----

@@ -45,6 +45,9 @@ clean_end tokens
 serve trace-serve -l 0.0.0.0:0 -d t.db --token-file token
 part beyond $token
 clean_end beyond
+# A name that begins like an address of this machine may be anybody's.
+ok '127.NAME without a token: refused' status 2 timeout 20 trace-serve -l 127.example.invalid:0 -d t.db
+like '... with a word on what is missing' "$err" --token-file
 
 # shellcheck disable=SC3045	# all shells have -n
 most=$(ulimit -Hn)

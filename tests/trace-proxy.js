@@ -767,19 +767,26 @@ test('SIGTERM in the middle of a stream: it is recorded, and the end is soon', a
 test('a full disk breaks no call, and is told; then it goes on', async () => {
 	if (SAN)
 		return 'the shim cannot be loaded before a sanitizer';
+	let calls = 0;
 	const s = await serve([], {LD_PRELOAD: path.join(B, 'fault.so'), FAULT_CALLS: 'pwrite', FAULT_AT: '60', FAULT_FOR: '5', FAULT_ACT: 'ENOSPC'});
 	upstream.handler = ok(COMPLETION);
-	for (let i = 0; i < 200 && !s.said().includes('not recorded'); i++) {
+	for (; calls < 200 && !s.said().includes('not recorded'); calls++) {
 		assert.strictEqual((await chat(s, {user: 'full'})).text, COMPLETION);
 		await sleep(1);
 	}
 	await until('the complaint', () => /proxy: a call was not recorded: .*disk/.test(s.said()));
 	await until('a record after that', async () => {
 		await chat(s, {user: 'after'});
+		calls++;
 		return (await api(s, '/sessions/after/records')).data.total > 0;
 	});
 	s.child.kill();
 	await s.end;
+	const again = await serve(['--db', s.db]);
+	const lost = calls - (await api(again, '/records?size=1')).data.total;
+	assert.strictEqual(Number((/proxy: (\d+) calls? w\w+ not recorded in all/.exec(s.said()) || [])[1]), lost, s.said());
+	again.child.kill();
+	await again.end;
 	return undefined;
 });
 
@@ -820,6 +827,9 @@ test('--proxy takes a base URL, and not that of trace-serve itself', async () =>
 	await new Promise((r) => free.close(r));
 	const r = spawnSync(TOOL, ['--listen', '127.0.0.1:' + port, '--db', 'x.db', '--proxy', 'http://localhost:' + port + '/v1'], {encoding: 'utf8'});
 	assert.strictEqual(r.status, 2, r.stderr);
+	const s = await serve(['--listen', '127.0.0.1:' + port, '--proxy', 'http://local:' + port + '/v1']);	/* a name like ours */
+	s.child.kill();
+	await s.end;
 });
 
 /* A test that hangs fails. */

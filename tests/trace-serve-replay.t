@@ -142,12 +142,14 @@ is 'a step' "$st $(field "[$answer, r.data.replay_session_id === '$D', r.data.tu
 is '... its config takes the place of what the request says' "$(sent q.body | tail -n 1)" \
 	'{"model":"gpt-4o","messages":[{"role":"user","content":"again"}],"temperature":0.50,"max_tokens":20}'
 is '... and comes back as text' "$(field '[JSON.parse(r.data.config).temperature, JSON.parse(r.data.request).max_tokens, r.data.id.length, Date.parse(r.data.created_at) > 1e12]')" '[0.5,20,36,true]'
+debug '"turn_number":2,"request":{"model":"gpt-4o","messages":[]},"config":{"x \"y\"":1,"\u006e":2}'
+is '... whatever its names' "$(sent q.body | tail -n 1)" '{"model":"gpt-4o","messages":[],"x \"y\"":1,"n":2}'
 debug '"turn_number":3,"request":"{\"messages\":[{\"role\":\"user\",\"content\":\"more\"}]}","model":"gpt-4o-mini","provider":"openai","config":"{\"max_tokens\":1}"'
 is 'another, in texts' "$st $(field "[$answer, r.data.model]")" '200 ["You ","gpt-4o-mini"]'
 debug '"turn_number":3,"request":{"messages":[]},"model":"gpt-4o"'
 is 'one that fails is stored' "$st $(field '[r.data.status, r.data.replay_session_id.length, r.data.response.length > 10]')" '502 ["error",36,true]'
 is 'the steps, by turn and time' "$(get "/api/replay-sessions/$D/records" | json '[r.data.total, r.data.data.map((x) => [x.turn_number, x.status])]')" \
-	'[3,[[2,"success"],[3,"success"],[3,"error"]]]'
+	'[4,[[2,"success"],[2,"error"],[3,"success"],[3,"error"]]]'
 is 'none of them is a record' "$(get /api/sessions/talk/records | json r.data.total)" 3
 for body in '"turn_number":2' '"turn_number":0,"request":{}' '"request":{}' '"turn_number":1,"request":[]' '"turn_number":1,"request":{},"config":5'; do
 	debug "$body"

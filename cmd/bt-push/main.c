@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/progress.h"
@@ -203,21 +202,17 @@ static void
 push_inputs(struct push *p, char *files[], int n)
 {
 	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
-		const char *name = n == 0 ? "-" : files[i];
 		struct lines in;
 		bool go_on;
-		int fd = io_open_input(&name);
 
-		if (fd == -1) {
-			warn("%s: %s", name, strerror(errno));
+		if (lines_open(&in, n == 0 ? "-" : files[i], (size_t)opts.in.max_line, &p->rejects) == -1) {
+			warn("%s: %s", in.name, strerror(errno));
 			p->status = worse(p->status, ST_FAILED);
 			continue;
 		}
-		lines_init(&in, fd, name, (size_t)opts.in.max_line, &p->rejects);
 		go_on = push_input(p, &in);
 		p->in = NULL;
-		lines_free(&in);
-		io_close_input(fd);
+		lines_close(&in);
 		if (!go_on)
 			break;
 	}

@@ -26,6 +26,8 @@ struct auth {
 
 /* login.c: each command returns the tool's status. */
 int	login(struct auth *a);
+/* The fd (closing it unlocks); where there is none to be had, the end. */
+int	lock_store(const struct auth *a);
 /* status.c */
 int	show_status(struct auth *a);
 

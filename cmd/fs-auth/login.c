@@ -69,7 +69,7 @@ tell_missing(const char *wanted, const char *granted)
 
 /* ---- the store ---- */
 
-static int
+int
 lock_store(const struct auth *a)
 {
 	int lock = store_lock(a->path);

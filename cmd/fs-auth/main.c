@@ -149,10 +149,7 @@ logout(struct auth *a)
 		note("%s: nobody has logged in", a->path);
 		return ST_OK;
 	}
-	if ((lock = store_lock(a->path)) == -1 && errno == EINTR)
-		exit(sig_exit(ST_FAILED));
-	if (lock == -1)
-		die(ST_FAILED, "%s: cannot be locked: %s", a->path, strerror(errno));
+	lock = lock_store(a);
 	if (store_remove(a->path) == -1)
 		die(ST_FAILED, "%s: cannot be removed: %s", a->path, strerror(errno));
 	close(lock);

@@ -68,18 +68,7 @@ number_fits_double(struct span v)
 static bool
 is_number_text(struct span v)
 {
-	struct buf b = { 0 };
-	struct scan s = { 0 };
-	bool yes;
-
-	if (!is_number(v) || v.len > 1000)
-		return false;
-	buf_add(&b, v.p, v.len);
-	buf_pad(&b);
-	yes = scan_value(&s, b.p) == b.p + v.len && b.p[v.len - 1] >= '0' && b.p[v.len - 1] <= '9';
-	scan_free(&s);
-	buf_free(&b);
-	return yes;
+	return is_number(v) && v.len <= 1000 && v.p[v.len - 1] >= '0' && v.p[v.len - 1] <= '9' && json_is_value(v.p, v.len);
 }
 
 /* ---- cells ---- */

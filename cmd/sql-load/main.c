@@ -543,22 +543,18 @@ static bool
 load_inputs(struct load *l, char *files[], int n)
 {
 	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
-		const char *name = n == 0 ? "-" : files[i];
 		struct lines in;
 		bool go_on;
-		int fd = io_open_input(&name);
 
-		if (fd == -1) {
-			warn("%s: %s", name, strerror(errno));
+		if (lines_open(&in, n == 0 ? "-" : files[i], (size_t)opts.in.max_line, &l->rejects) == -1) {
+			warn("%s: %s", in.name, strerror(errno));
 			l->status = worse(l->status, ST_FAILED);
 			if (opts.load_id != NULL)
 				return false;
 			continue;
 		}
-		lines_init(&in, fd, name, (size_t)opts.in.max_line, &l->rejects);
 		go_on = load_input(l, &in);
-		lines_free(&in);
-		io_close_input(fd);
+		lines_close(&in);
 		if (!go_on)
 			return false;
 	}

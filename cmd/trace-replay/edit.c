@@ -219,6 +219,6 @@ enum edited
 edits_apply(struct edits *e, struct buf *request)
 {
 	for (size_t i = 0; i < e->n_set; i++)
-		chat_set(request, e->set[i].name, (struct span){ e->set[i].val.p, e->set[i].val.len });
+		chat_set(request, e->set[i].name, strlen(e->set[i].name), (struct span){ e->set[i].val.p, e->set[i].val.len });
 	return e->expr == NULL ? EDITED : run_program(e, request);
 }

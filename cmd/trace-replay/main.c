@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
@@ -281,10 +280,12 @@ is_done(struct run *p, const struct source *s, struct fingerprint *key)
 {
 	struct keyhash h;
 
+	if (!p->has_done)
+		return false;
 	keyhash_init(&h, p->file.seed);
 	keyhash_add(&h, s->key, &p->scratch);
 	*key = keyhash_end(&h);
-	return p->has_done && keyset_has(&p->done, *key);
+	return keyset_has(&p->done, *key);
 }
 
 /* False: no more. */
@@ -336,13 +337,12 @@ has_stopped(struct run *p)
 
 /* Returns whether to go on with the next file. */
 static bool
-read_input(struct run *p, int fd, const char *name)
+read_input(struct run *p)
 {
 	struct record r;
 	enum line_status st;
 	bool going = true;
 
-	lines_init(&p->in, fd, name, (size_t)opts.in.max_line, &p->rejects);
 	p->in.in.timeout_ms = LOOK_MS;
 	while (going && (st = lines_next(&p->in, &r)) != LINE_END) {
 		if (st == LINE_IDLE) {
@@ -354,33 +354,27 @@ read_input(struct run *p, int fd, const char *name)
 			going = !opts.in.strict;
 		} else if (st == LINE_ERROR) {
 			if (errno != EINTR)
-				warn("%s: %s", name, strerror(errno));
+				warn("%s: %s", p->in.name, strerror(errno));
 			p->status = worse(p->status, errno == EINTR ? p->status : ST_FAILED);
 			going = false;
 		}
 	}
-	lines_free(&p->in);
 	return going;
 }
 
 static void
 read_all(struct run *p, char *files[], int n)
 {
-	static char standard[] = "-", *const none[] = { standard };
-	char *const *file = n > 0 ? files : none;
-
-	for (int i = 0; i < (n > 0 ? n : 1); i++) {
-		const char *name = file[i];
-		int fd = io_open_input(&name);
+	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
 		bool going;
 
-		if (fd == -1) {
-			warn("%s: %s", name, strerror(errno));
+		if (lines_open(&p->in, n == 0 ? "-" : files[i], (size_t)opts.in.max_line, &p->rejects) == -1) {
+			warn("%s: %s", p->in.name, strerror(errno));
 			p->status = worse(p->status, ST_FAILED);
 			continue;
 		}
-		going = read_input(p, fd, name);
-		io_close_input(fd);
+		going = read_input(p);
+		lines_close(&p->in);
 		if (!going)
 			break;
 	}

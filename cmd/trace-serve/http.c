@@ -24,84 +24,74 @@ call_free(struct call *c)
 	free(c);
 }
 
+/* message and data (taken) may be NULL. */
 static void
-answer(struct call *c, unsigned status, struct buf *body)
+put_envelope(struct buf *b, bool success, const char *message, struct buf *data)
 {
-	request_answer(c->rq, status, JSON_TYPE, body);
+	buf_addf(b, "{\"success\":%s", success ? "true" : "false");
+	if (message != NULL) {
+		buf_adds(b, ",\"message\":");
+		json_encode(message, strlen(message), b);
+	}
+	if (data != NULL) {
+		buf_adds(b, ",\"data\":");
+		buf_add(b, data->p, data->len);
+		buf_free(data);
+	}
+	buf_addc(b, '}');
+}
+
+static void
+answer(struct call *c, unsigned status, const char *message, struct buf *data)
+{
+	struct buf b = { 0 };
+
+	put_envelope(&b, status < 400, message, data);
+	request_answer(c->rq, status, JSON_TYPE, &b);
 	call_free(c);
 }
 
 void
 answer_ok(struct call *c, const char *message)
 {
-	struct buf b = { 0 };
-
-	buf_adds(&b, "{\"success\":true,\"message\":");
-	json_encode(message, strlen(message), &b);
-	buf_addc(&b, '}');
-	answer(c, 200, &b);
+	answer(c, 200, message, NULL);
 }
 
 void
 answer_data(struct call *c, struct buf *data)
 {
-	struct buf b = { 0 };
-
-	buf_adds(&b, "{\"success\":true,\"data\":");
-	buf_add(&b, data->p, data->len);
-	buf_addc(&b, '}');
-	buf_free(data);
-	answer(c, 200, &b);
+	answer(c, 200, NULL, data);
 }
 
 void
 answer_both(struct call *c, const char *message, struct buf *data)
 {
-	struct buf b = { 0 };
-
-	buf_adds(&b, "{\"success\":true,\"message\":");
-	json_encode(message, strlen(message), &b);
-	buf_adds(&b, ",\"data\":");
-	buf_add(&b, data->p, data->len);
-	buf_addc(&b, '}');
-	buf_free(data);
-	answer(c, 200, &b);
-}
-
-static void
-put_failure(struct buf *b, const char *message)
-{
-	buf_adds(b, "{\"success\":false,\"message\":");
-	json_encode(message, strlen(message), b);
-	buf_addc(b, '}');
+	answer(c, 200, message, data);
 }
 
 void
 answer_fail(struct call *c, unsigned status, const char *fmt, ...)
 {
 	char message[1024];
-	struct buf b = { 0 };
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
-	put_failure(&b, message);
-	answer(c, status, &b);
+	answer(c, status, message, NULL);
 }
 
 void
 answer_fail_data(struct call *c, unsigned status, const char *message, struct buf *data)
 {
-	struct buf b = { 0 };
+	answer(c, status, message, data);
+}
 
-	put_failure(&b, message);
-	b.len--;
-	buf_adds(&b, ",\"data\":");
-	buf_add(&b, data->p, data->len);
-	buf_addc(&b, '}');
-	buf_free(data);
-	answer(c, status, &b);
+void
+answer_busy(struct call *c)
+{
+	(void)request_set(c->rq, "Retry-After", "1");
+	answer(c, 503, "Too many requests at a time", NULL);
 }
 
 int64_t
@@ -129,8 +119,8 @@ call_page(struct call *c, int64_t usual, int64_t *page, int64_t *size)
 
 /* ---- who may ask ---- */
 
-/* "HOST" or "HOST:PORT": is that this machine alone?  127.x.y.z only as an address, never as the beginning of a name. */
-static bool
+/* 127.x.y.z only as an address, never as the beginning of a name. */
+bool
 is_loopback(const char *host)
 {
 	const char *end = *host == '[' ? strchr(host, ']') : NULL, *port = strchr(end != NULL ? end : host, ':');
@@ -246,7 +236,7 @@ app_admit(void *arg, struct request *rq)
 	allow_origin(rq);	/* they may read why not, too */
 	if (why == NULL)
 		return true;
-	put_failure(&b, why);
+	put_envelope(&b, false, why, NULL);
 	request_answer(rq, status, JSON_TYPE, &b);
 	return false;
 }
@@ -312,7 +302,7 @@ dispatch(struct call *c, struct pool *pool, void (*fn)(struct call *c))
 	union { void (*call)(struct call *); void (*any)(void *); } job = { .call = fn };
 
 	if (!pool_run(pool, job.any, c))
-		answer_fail(c, 503, "Too many requests at a time");
+		answer_busy(c);
 	return SERVED_LATER;
 }
 
@@ -326,7 +316,7 @@ no_route(struct call *c, struct buf *allow)
 	} else if (allow->len != 0) {
 		(void)request_set(c->rq, "Allow", buf_str(allow));
 		answer_fail(c, 405, "Method not allowed");
-	} else if (page_answer(c->app, c->rq)) {
+	} else if (page_answer(c->rq)) {
 		call_free(c);
 	} else {
 		answer_fail(c, 404, "Not found");

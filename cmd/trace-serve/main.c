@@ -1,8 +1,8 @@
 /*
  * trace-serve - receive, store, show and replay traces of LLM calls; see trace-serve(1)
  *
- * http.c decides who may ask and where a request goes; its handlers run on two pools of threads, since some wait for the
- * database and others, much longer, for other servers.
+ * http.c decides who may ask and where a request goes; its handlers run on pools of threads of their own, since some wait
+ * for the database and others, much longer, for other servers.
  */
 #include <errno.h>
 #include <signal.h>
@@ -73,13 +73,6 @@ listen_address(void)
 	return b.p;
 }
 
-/* Only this machine's clients reach such an address. */
-static bool
-is_loopback_address(const char *listen)
-{
-	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 || strncmp(listen, "localhost:", 10) == 0;
-}
-
 static char *
 read_token(void)
 {
@@ -104,10 +97,9 @@ configure(struct app *app, const char *listen, const char *token)
 
 	app->records = opts.records;
 	app->upstream = opts.proxy;
-	app->tee = opts.tee;
 	app->replay_ms = opts.replay_timeout;
 	app->token = token;
-	app->loopback = is_loopback_address(listen);
+	app->loopback = is_loopback(listen);
 	if (!app->loopback && app->token == NULL)
 		die(ST_USAGE, "%s can be reached by others: ask them for a token with --token-file", listen);
 	if ((app->providers = providers_read(opts.providers, &error)) == NULL)

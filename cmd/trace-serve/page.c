@@ -92,12 +92,11 @@ set_headers(struct request *rq, const char *etag)
 }
 
 bool
-page_answer(struct app *app, struct request *rq)
+page_answer(struct request *rq)
 {
 	const char *method = request_method(rq), *path = request_path(rq), *known = request_header(rq, "If-None-Match");
 	size_t i = 0;
 
-	(void)app;
 	while (i < N_FILES && strcmp(path, files[i].path) != 0)
 		i++;
 	if (i == N_FILES || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))

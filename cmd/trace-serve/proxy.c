@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/sig.h"
 #include "base/when.h"
+#include "crypt/key.h"
 #include "json/str.h"
 #include "net/coding.h"
 #include "trace-serve/proxy.h"
@@ -77,6 +78,7 @@ proxy_stop(struct app *app)
 {
 	if (app->proxy == NULL)
 		return;
+	kept_tell_lost(app->proxy);
 	relays_free(app->proxy->relays);
 	pthread_mutex_destroy(&app->proxy->lock);
 	pthread_cond_destroy(&app->proxy->moved);
@@ -96,8 +98,7 @@ proxy_is_self(const struct app *app)
 	if (app->proxy == NULL || !take_apart(app->proxy->base, &host, &len, &port) ||
 	    !take_apart(server_url(app->server), &own, &own_len, &own_port) || atoi(port) != atoi(own_port))
 		return false;
-	return (len == own_len && strncasecmp(host, own, len) == 0) || strncasecmp(host, "localhost", len) == 0 ||
-	    strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", len) == 0;
+	return (len == own_len && strncasecmp(host, own, len) == 0) || is_loopback(app->proxy->host);
 }
 
 /* ---- the request ---- */
@@ -379,9 +380,9 @@ proxy_call(struct call *c)
 		kept_store(p.kept);
 	else
 		kept_free(p.kept);
-	buf_free(&p.url);
+	wipe_buf(&p.url);	/* with their keys */
 	buf_free(&p.connection);
-	buf_free(&p.lines);
+	wipe_buf(&p.lines);
 	buf_free(&p.relay.answer);
 	free(p.header);
 }

@@ -15,6 +15,7 @@ struct proxy {
 	struct relays *relays;
 	atomic_size_t kept;		/* bytes of calls that are under way or wait for the store */
 	atomic_llong told;		/* when a record was last said to be lost */
+	atomic_size_t lost;		/* records */
 	/* Records are stored in the order in which the calls ended, so that a session's turns are. */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -59,5 +60,7 @@ void	kept_store_early(struct kept *k);
 void	kept_enqueue(struct kept *k);
 /* Make a record and have it stored; takes k, which has a place. */
 void	kept_store(struct kept *k);
+/* Say how many records were lost; at the end. */
+void	kept_tell_lost(struct proxy *p);
 
 #endif

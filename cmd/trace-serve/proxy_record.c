@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/when.h"
+#include "crypt/key.h"
 #include "json/str.h"
 #include "net/coding.h"
 #include "openai/stream.h"
@@ -53,27 +54,36 @@ count_text(struct kept *k, const struct buf *text, size_t counted)
 void
 kept_free(struct kept *k)
 {
-	struct buf *all[] = { &k->path, &k->wanted_session, &k->wanted_turn, &k->peer, &k->agent_retries, &k->secrets, &k->request,
+	struct buf *all[] = { &k->path, &k->wanted_session, &k->wanted_turn, &k->peer, &k->agent_retries, &k->request,
 	    &k->request_type, &k->request_coding, &k->response, &k->response_type, &k->response_coding, &k->request_id, &k->trouble,
 	    &k->session, &k->request_json, &k->response_json, &k->metadata, &k->early_metadata, &k->error, &k->t.error, &k->t.session_id,
 	    &k->early.error, &k->early.session_id };
 
 	atomic_fetch_sub(&k->proxy->kept, k->counted);
-	for (size_t i = 0; i < k->secrets.len; i++)
-		((volatile char *)k->secrets.p)[i] = 0;
+	wipe_buf(&k->secrets);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_free(all[i]);
 	free(k);
 }
 
-/* A call was not recorded; one that cannot be often comes with many others. */
+/* A call was not recorded; one that cannot be often comes with many others, which are counted. */
 static void
 complain(struct kept *k, const char *why)
 {
 	long long now = when_mono() + 1, told = atomic_load(&k->proxy->told);
 
+	atomic_fetch_add(&k->proxy->lost, 1);
 	if ((told == 0 || now - told >= TELL_MS) && atomic_compare_exchange_strong(&k->proxy->told, &told, now))
 		warn("proxy: a call was not recorded: %s", why);
+}
+
+void
+kept_tell_lost(struct proxy *p)
+{
+	size_t n = atomic_load(&p->lost);
+
+	if (n > 0)
+		warn("proxy: %zu call%s not recorded in all", n, n == 1 ? " was" : "s were");
 }
 
 /* ---- one behind the other ---- */
@@ -420,7 +430,6 @@ put_number(const char *name, int64_t n, struct buf *out)
 static void
 make_metadata(struct kept *k, const char *response_wrong, struct buf *out)
 {
-
 	buf_adds(out, "{\"source\":\"proxy\",\"upstream\":");
 	json_encode(k->proxy->base, strlen(k->proxy->base), out);
 	put_text("path", &k->path, out);

@@ -47,8 +47,7 @@ enter(struct call *c)
 	pthread_mutex_unlock(&lock);
 	if (ok)
 		return true;
-	(void)request_set(c->rq, "Retry-After", "1");
-	answer_fail(c, 503, "Too many requests at a time");
+	answer_busy(c);
 	return false;
 }
 

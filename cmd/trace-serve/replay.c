@@ -120,15 +120,6 @@ read_attempt(struct attempt *a)
 	return NULL;
 }
 
-static bool
-needs_no_escapes(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)p[i] < ' ' || p[i] == '"' || p[i] == '\\')
-			return false;
-	return len > 0;
-}
-
 /* The values of config that are not null take the place of the request's. */
 static void
 apply_config(struct attempt *a)
@@ -141,8 +132,8 @@ apply_config(struct attempt *a)
 		for (size_t i = 0; i < s.n; i++) {
 			buf_clear(&name);
 			json_decode(s.m[i].key, &name);
-			if (!json_is_null(s.m[i].val) && needs_no_escapes(name.p, name.len) && !JSON_SPELLS(s.m[i].key, "provider"))
-				chat_set(&a->request, buf_str(&name), s.m[i].val);
+			if (!json_is_null(s.m[i].val) && !JSON_SPELLS(s.m[i].key, "provider"))
+				chat_set(&a->request, name.p, name.len, s.m[i].val);
 		}
 	scan_free(&s);
 	buf_free(&copy);
@@ -156,7 +147,7 @@ apply_model(struct attempt *a)
 
 	if (a->model.len > 0) {
 		json_encode(a->model.p, a->model.len, &json);
-		chat_set(&a->request, "model", span_of(&json));
+		chat_set(&a->request, "model", 5, span_of(&json));
 	} else {
 		chat_model(span_of(&a->request), &a->model);
 	}

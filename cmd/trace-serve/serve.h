@@ -14,7 +14,6 @@ struct app {
 	const char *upstream;		/* --proxy; NULL: none */
 	const char *token;		/* --token-file; NULL: none.  Secret */
 	bool	 loopback;		/* only this machine can reach us */
-	bool	 tee;
 	struct server *server;
 	struct trace_store *store;
 	struct pool *readers;		/* what asks the database or reads files */
@@ -26,9 +25,10 @@ struct app {
 	struct tee *copy;		/* of --tee; NULL: none */
 };
 
-/* http.c: who may ask what, and where it goes */
+/* http.c: who may ask what, and where it goes.  is_loopback: is "HOST" or "HOST:PORT" this machine alone? */
 bool	app_admit(void *app, struct request *rq);
 enum served app_handle(void *app, struct request *rq);
+bool	is_loopback(const char *host);
 
 /*
  * A request and the segment of its path that the route left open (":id"), decoded; what a handler gets.  Freed by the answer.
@@ -44,6 +44,8 @@ void	answer_data(struct call *c, struct buf *data);
 void	answer_fail(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A failure that left something behind (a replay that failed is a record, too). */
 void	answer_fail_data(struct call *c, unsigned status, const char *message, struct buf *data);
+/* 503, with a word on when to ask again */
+void	answer_busy(struct call *c);
 /* Both: {"success":true,"message":...,"data":...} */
 void	answer_both(struct call *c, const char *message, struct buf *data);
 /* For an answer of another kind, which is given through c->rq before. */
@@ -108,7 +110,7 @@ void	recorder_latest_get(struct call *c);
 void	recorder_statistics_get(struct call *c);
 void	recorder_cleanup(struct call *c);
 /* page.c: what the browser shows; false: there is no such file */
-bool	page_answer(struct app *app, struct request *rq);
+bool	page_answer(struct request *rq);
 /*
  * proxy.c: passes calls on to upstream.  proxy_start: false, with a message appended to error, where that is no base URL; before there
  * are threads.  proxy_is_self: would it call this server, which listens already?

@@ -58,8 +58,10 @@ put_out(struct tee *e, const char *p, size_t len)
 		size_t n = e->is_pipe && len > PIPE_BUF ? PIPE_BUF : len;
 
 		if (poll(&w, 1, 1000) <= 0) {
+			if (!e->draining)
+				since = when_mono();
 			errno = ETIMEDOUT;
-			if (e->draining && when_mono() - since > END_MS)
+			if (when_mono() - since > END_MS)
 				return -1;
 			continue;
 		}

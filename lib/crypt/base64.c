@@ -38,6 +38,22 @@ base64_put(const void *p, size_t len, struct buf *out)
 	out->len += (len + 2) / 3 * 4;
 }
 
+void
+base64_put_url(const void *p, size_t len, struct buf *out)
+{
+	size_t from = out->len;
+
+	base64_put(p, len, out);
+	for (size_t i = from; i < out->len; i++) {
+		if (out->p[i] == '+')
+			out->p[i] = '-';
+		else if (out->p[i] == '/')
+			out->p[i] = '_';
+	}
+	while (out->len > from && out->p[out->len - 1] == '=')
+		out->len--;
+}
+
 /* The value of a character, with the bits of all that was not as it should be gathered in *odd. */
 static unsigned
 value(char c, unsigned *odd)

@@ -11,6 +11,8 @@
 
 /* Append the standard form, padded. */
 void	base64_put(const void *p, size_t len, struct buf *out);
+/* base64url: with '-' and '_' for '+' and '/', and without padding. */
+void	base64_put_url(const void *p, size_t len, struct buf *out);
 
 /*
  * Append the bytes that len characters spell.  Strict: the standard alphabet, padded, the unused bits of the last

@@ -1,6 +1,7 @@
 #include "feishu/callback.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include "base/sig.h"
 #include "base/when.h"
 #include "json/scan.h"
+#include "net/query.h"
 
 #define MOST_CONNECTIONS 16	/* browsers open some ahead, and send nothing on them */
 #define REQUEST_MS	10000
@@ -20,29 +22,19 @@
 
 /* ---- text ---- */
 
-static int
-hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Percent-decoded; false: that is no such text, or holds what no code does. */
 static bool
 decode(struct span in, struct buf *out)
 {
-	for (size_t i = 0; i < in.len; i++) {
-		char c = in.p[i];
+	size_t from = out->len;
 
-		if (c == '%') {
-			if (in.len - i < 3 || hex(in.p[i + 1]) < 0 || hex(in.p[i + 2]) < 0)
-				return false;
-			c = (char)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2]));
-			i += 2;
-		}
-		if (c < ' ' || c > '~')
+	for (size_t i = 0; i < in.len; i++)
+		if (in.p[i] == '%' && (in.len - i < 3 || !isxdigit((unsigned char)in.p[i + 1]) || !isxdigit((unsigned char)in.p[i + 2])))
 			return false;
-		buf_addc(out, c);
-	}
+	query_decode(in.p, in.len, false, out);
+	for (size_t i = from; i < out->len; i++)
+		if (out->p[i] < ' ' || out->p[i] > '~')
+			return false;
 	return in.len <= MOST_CODE;
 }
 

@@ -234,18 +234,22 @@ put_links(struct span v, struct buf *out)
 	buf_addc(out, ']');
 }
 
+/* Does an array have exactly one element? */
+static bool
+only(struct span array, struct span *e)
+{
+	struct json_iter it = json_open(array);
+	struct span more;
+
+	return json_next_element(&it, e) && !json_next_element(&it, &more);
+}
+
 static void
 put_select(struct span v, struct buf *out)
 {
-	struct json_iter it;
-	struct span e, more;
+	struct span e;
 
-	if (v.p[0] == '[') {
-		it = json_open(v);
-		if (json_next_element(&it, &e) && !json_next_element(&it, &more))
-			v = e;
-	}
-	put_other(v, out);
+	put_other(v.p[0] == '[' && only(v, &e) ? e : v, out);
 }
 
 /* ---- by type ---- */
@@ -292,16 +296,6 @@ writer(int type, bool *whole)
 		return put_links;
 	}
 	return NULL;
-}
-
-/* Does an array have exactly one element? */
-static bool
-only(struct span array, struct span *e)
-{
-	struct json_iter it = json_open(array);
-	struct span more;
-
-	return json_next_element(&it, e) && !json_next_element(&it, &more);
 }
 
 /* {"type":N,"value":[...]}: what a formula or a lookup gives, in the form of cells of type N. */

@@ -338,6 +338,14 @@ post_form(struct oauth *o, const char *what, const char *base, const char *path,
 	return result;
 }
 
+static enum oauth_result
+post_token(struct oauth *o, const struct buf *form, struct answer *a, struct oauth_error *e)
+{
+	const char *named = o->app->token_url;
+
+	return post_form(o, "oauth token", named != NULL ? named : o->app->accounts, named != NULL ? NULL : TOKEN_PATH, form, a, e);
+}
+
 /* The older endpoint has the answer where the new one is not there yet, or does not know PKCE. */
 static bool
 has_older(const struct oauth *o, enum oauth_result result, const struct answer *a, const struct oauth_error *e)
@@ -368,13 +376,12 @@ take_tokens(const struct answer *a, struct oauth_tokens *t, struct oauth_error *
 static enum oauth_result
 get_tokens(struct oauth *o, struct buf *form, struct oauth_tokens *t, struct oauth_error *e)
 {
-	bool named = o->app->token_url != NULL;
 	struct answer a;
 	enum oauth_result result;
 
 	*t = (struct oauth_tokens){ 0 };
 	put_app(o, form);
-	result = post_form(o, "oauth token", named ? o->app->token_url : o->app->accounts, named ? NULL : TOKEN_PATH, form, &a, e);
+	result = post_token(o, form, &a, e);
 	if (has_older(o, result, &a, e)) {
 		answer_free(&a);
 		result = post_form(o, "oauth token (v2)", o->app->endpoint, OLD_TOKEN_PATH, form, &a, e);
@@ -405,16 +412,11 @@ void
 oauth_challenge(const char *verifier, struct buf *out)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
-	size_t from = out->len;
 	unsigned len = 0;
 
 	if (EVP_Digest(verifier, strlen(verifier), hash, &len, EVP_sha256(), NULL) != 1)
 		abort();	/* only without memory */
-	base64_put(hash, len, out);
-	for (size_t i = from; i < out->len; i++)
-		out->p[i] = out->p[i] == '+' ? '-' : out->p[i] == '/' ? '_' : out->p[i];
-	while (out->p[out->len - 1] == '=')
-		out->len--;
+	base64_put_url(hash, len, out);
 }
 
 void
@@ -492,14 +494,13 @@ oauth_device_poll(struct oauth *o, const struct oauth_device *d, struct oauth_to
 	struct answer a;
 	struct buf form = { 0 };
 	enum oauth_result result;
-	bool named = o->app->token_url != NULL;
 	char *error;
 
 	*t = (struct oauth_tokens){ 0 };
 	put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
 	put_param(&form, "device_code", d->code);
 	put_app(o, &form);
-	result = post_form(o, "oauth token", named ? o->app->token_url : o->app->accounts, named ? NULL : TOKEN_PATH, &form, &a, e);
+	result = post_token(o, &form, &a, e);
 	if (result == OAUTH_OK) {
 		result = take_tokens(&a, t, e);
 	} else if ((error = text_of(a.object, "error")) != NULL) {

@@ -247,23 +247,6 @@ post_form(struct google_auth *a, const char *what, const char *url, struct buf *
 
 /* ---- a service account ---- */
 
-/* base64url without padding, as JWTs want it. */
-static void
-put_base64url(const void *p, size_t len, struct buf *out)
-{
-	size_t from = out->len;
-
-	base64_put(p, len, out);
-	for (size_t i = from; i < out->len; i++) {
-		if (out->p[i] == '+')
-			out->p[i] = '-';
-		else if (out->p[i] == '/')
-			out->p[i] = '_';
-	}
-	while (out->len > from && out->p[out->len - 1] == '=')
-		out->len--;
-}
-
 static void
 put_string(struct buf *b, const char *name, const char *value)
 {
@@ -296,7 +279,7 @@ sign(const char *pem, struct buf *b)
 
 	if (ok) {
 		buf_addc(b, '.');
-		put_base64url(signature, len, b);
+		base64_put_url(signature, len, b);
 	}
 	EVP_MD_CTX_free(md);
 	EVP_PKEY_free(key);
@@ -317,14 +300,14 @@ put_assertion(const struct google_auth *a, struct buf *jwt)
 	if (kid != NULL)
 		put_string(&part, "kid", kid);
 	buf_addc(&part, '}');
-	put_base64url(part.p, part.len, jwt);
+	base64_put_url(part.p, part.len, jwt);
 	buf_clear(&part);
 	put_string(&part, "iss", email == NULL ? "" : email);
 	put_string(&part, "scope", a->scope);
 	put_string(&part, "aud", TOKEN_URI);	/* whatever token_uri says, as the official clients do */
 	buf_addf(&part, ",\"iat\":%lld,\"exp\":%lld}", now, now + LIFETIME_S);
 	buf_addc(jwt, '.');
-	put_base64url(part.p, part.len, jwt);
+	base64_put_url(part.p, part.len, jwt);
 	buf_free(&part);
 	ok = pem != NULL && sign(pem, jwt);
 	wipe_text(pem);

@@ -86,6 +86,21 @@ json_one_line(char *p, size_t len)
 }
 
 bool
+json_is_value(const char *p, size_t len)
+{
+	struct buf b = { 0 };
+	struct scan s = { 0 };
+	bool valid;
+
+	buf_add(&b, p, len);
+	buf_pad(&b);
+	valid = scan_value(&s, b.p) == b.p + len && scan_utf8(b.p, len) == NULL;
+	scan_free(&s);
+	buf_free(&b);
+	return valid;
+}
+
+bool
 json_scan_answer(struct buf *b, struct scan *s)
 {
 	buf_pad(b);

@@ -32,6 +32,9 @@ void	json_put_name(const char *name, struct buf *out);
  */
 void	json_one_line(char *p, size_t len);
 
+/* Are these bytes one JSON value in UTF-8, on one line?  They need not be padded; blanks around it are fine. */
+bool	json_is_value(const char *p, size_t len);
+
 /* Pad text that may be pretty-printed (an answer, a state), put it on one line and scan it.  False: it is no JSON object in UTF-8. */
 bool	json_scan_answer(struct buf *b, struct scan *s);
 

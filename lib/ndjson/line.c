@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/io.h"
 #include "json/splice.h"
 
 bool
@@ -112,4 +113,24 @@ lines_free(struct lines *l)
 	reader_free(&l->in);
 	buf_free(&l->block);
 	scan_free(&l->scan);
+}
+
+int
+lines_open(struct lines *l, const char *operand, size_t max_line, struct rejects *rejects)
+{
+	int fd = io_open_input(&operand);
+
+	if (fd == -1) {
+		*l = (struct lines){ .name = operand };
+		return -1;
+	}
+	lines_init(l, fd, operand, max_line, rejects);
+	return 0;
+}
+
+void
+lines_close(struct lines *l)
+{
+	io_close_input(l->in.fd);
+	lines_free(l);
 }

@@ -53,4 +53,11 @@ void	lines_init(struct lines *l, int fd, const char *name, size_t max_line, stru
 enum line_status lines_next(struct lines *l, struct record *r);
 void	lines_free(struct lines *l);
 
+/*
+ * The same for an operand: open it ("-" is stdin), and close it again.  lines_open returns 0, or -1 with errno and nothing to close;
+ * l->name is what messages call it either way.
+ */
+int	lines_open(struct lines *l, const char *operand, size_t max_line, struct rejects *rejects) __attribute__((warn_unused_result));
+void	lines_close(struct lines *l);
+
 #endif

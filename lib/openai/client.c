@@ -30,7 +30,7 @@ look(struct span request, struct buf *copy, struct scan *s)
 }
 
 void
-chat_set(struct buf *request, const char *name, struct span val)
+chat_set(struct buf *request, const char *name, size_t len, struct span val)
 {
 	struct buf copy = { 0 }, out = { 0 };
 	struct scan s = { 0 };
@@ -38,14 +38,16 @@ chat_set(struct buf *request, const char *name, struct span val)
 	size_t from, to;
 
 	if (look((struct span){ request->p, request->len }, &copy, &s)) {
-		m = scan_find(&s, name, strlen(name));
+		m = scan_find(&s, name, len);
 		from = m != NULL ? (size_t)(m->val.p - copy.p) : (size_t)((char *)memrchr(copy.p, '}', copy.len) - copy.p);
 		to = m != NULL ? from + m->val.len : from;
 		buf_add(&out, request->p, from);
 		if (m == NULL && s.n > 0)
 			buf_addc(&out, ',');
-		if (m == NULL)
-			json_put_name(name, &out);
+		if (m == NULL) {
+			json_encode(name, len, &out);
+			buf_addc(&out, ':');
+		}
 		buf_add(&out, val.p, val.len);
 		buf_add(&out, request->p + to, request->len - to);
 		buf_free(request);

@@ -39,8 +39,8 @@ struct chat_result {
 void	chat_send(struct http *h, const struct provider *p, struct span request, int64_t total_ms, struct chat_result *r);
 void	chat_result_free(struct chat_result *r);
 
-/* Set a member of a valid request, whose other bytes stay; name needs no escapes, val is JSON. */
-void	chat_set(struct buf *request, const char *name, struct span val);
+/* Set a member of a valid request, whose other bytes stay; val is JSON. */
+void	chat_set(struct buf *request, const char *name, size_t len, struct span val);
 /* Append its "model", as text; nothing where there is none. */
 void	chat_model(struct span request, struct buf *out);
 

@@ -347,7 +347,7 @@ form_of(struct buf raw, bool final)
 		return final || raw.p - from > MOST_EMPTY ? PLAIN : UNKNOWN;
 	if (*raw.p == ':')
 		return EVENTS;
-	if (strchr("derix\xef", *raw.p) == NULL)
+	if (strchr("deri\xef", *raw.p) == NULL)
 		return PLAIN;
 	line.p = raw.p;
 	while (line.len < raw.len && raw.p[line.len] != '\n' && raw.p[line.len] != '\r' && raw.p[line.len] != ':')

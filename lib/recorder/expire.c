@@ -16,36 +16,16 @@
 
 #define LOCK		".lock"
 #define GUARD_S		86400		/* what was written to that recently is kept */
-#define DAY_MS		INT64_C(86400000)
 
 /* ---- days ---- */
-
-/* Days since the epoch. */
-static int64_t
-day_number(const char *day)
-{
-	int64_t ms = 0;
-
-	(void)when_parse(day, strlen(day), &ms, NULL);
-	return ms / DAY_MS;
-}
-
-static int64_t
-today(void)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	char day[TREE_DAY_SIZE + 8];
-
-	if (localtime_r(&now, &tm) == NULL || strftime(day, sizeof day, "%Y-%m-%d", &tm) == 0)
-		return 0;
-	return day_number(day);
-}
 
 int64_t
 expire_age(const char *day)
 {
-	return today() - day_number(day);
+	int64_t then = 0, now = when_now();
+
+	(void)when_parse(day, strlen(day), &then, NULL);
+	return when_day(now + when_offset(now)) - when_day(then);
 }
 
 static int64_t

@@ -103,7 +103,7 @@ newest_walk(struct newest *l, struct walk *w, char **path)
 	size_t end, width = 1;
 	int r = list_days(w, &d, path);
 
-	for (end = d.n; r == 0 && (end > 0 || l->walks == 0) && l->n < l->most; width *= 2) {
+	for (end = d.n; r == 0 && !w->ended && (end > 0 || l->walks == 0) && l->n < l->most; width *= 2) {
 		size_t begin = end > width ? end - width : 0;
 
 		w->from = begin == 0 ? from : d.v[begin];

@@ -531,6 +531,7 @@ walk_days(struct walking *g)
 		if (r == 0)
 			close_day(g, d);
 	}
+	g->w->ended = r == 1;
 	return r == -1 ? -1 : 0;
 }
 

@@ -64,6 +64,7 @@ struct walk {
 
 	uint64_t lines, bytes;	/* read; bytes after decompression */
 	uint64_t unreadable;	/* lines that could not be read */
+	bool	 ended;		/* by record */
 };
 
 /* Returns 0, or -1 with errno and *path (new) what it is about, a file or the directory of the temporary one; EINTR: a signal asks to stop. */

@@ -475,26 +475,9 @@ bind_params(struct db *db, sqlite3_stmt *s, const struct db_param *param, size_t
 }
 
 static bool
-is_json(const char *p, size_t len)
-{
-	struct buf b = { 0 };
-	struct scan s = { 0 };
-	bool valid;
-
-	if (memchr(p, '\n', len) != NULL)
-		return false;
-	buf_add(&b, p, len);
-	buf_pad(&b);
-	valid = scan_value(&s, b.p) == b.p + len && scan_utf8(p, len) == NULL;
-	scan_free(&s);
-	buf_free(&b);
-	return valid;
-}
-
-static bool
 is_number(const char *p, size_t len)
 {
-	return len > 0 && (p[0] == '-' || (p[0] >= '0' && p[0] <= '9')) && is_json(p, len);
+	return len > 0 && (p[0] == '-' || (p[0] >= '0' && p[0] <= '9')) && json_is_value(p, len);
 }
 
 static void
@@ -503,7 +486,7 @@ put_text(sqlite3_stmt *s, int i, struct buf *out)
 	const char *type = sqlite3_column_decltype(s, i), *p = (const char *)sqlite3_column_text(s, i);
 	size_t len = (size_t)sqlite3_column_bytes(s, i);
 
-	if (type != NULL && ((begins(type, "JSON") && is_json(p, len)) || (begins(type, "NUMERIC TEXT") && is_number(p, len))))
+	if (type != NULL && ((begins(type, "JSON") && json_is_value(p, len)) || (begins(type, "NUMERIC TEXT") && is_number(p, len))))
 		buf_add(out, p, len);
 	else
 		json_encode(p == NULL ? "" : p, len, out);

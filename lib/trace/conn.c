@@ -1,6 +1,5 @@
 #include "trace/conn.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -62,7 +62,15 @@ int64_t	writer_clock(struct trace_store *s);
 /* reader.c: a connection in a read transaction: all that it sees is of one moment. */
 struct conn *reader_take(struct trace_store *s, struct buf *error);
 void	reader_give(struct trace_store *s, struct conn *c);
+/* Gives it back and returns r; the words of a failure go to error. */
+enum store_result reader_end(struct trace_store *s, struct conn *c, enum store_result r, struct buf *error);
 void	readers_close(struct trace_store *s);
+
+static inline struct span
+span_of(const struct buf *b)
+{
+	return (struct span){ b->p, b->len };
+}
 
 /* A new id; the ids of later moments sort behind it, so that the index grows at its end. */
 void	new_id(int64_t us, char out[UUID_SIZE]);
@@ -70,6 +78,8 @@ void	new_id(int64_t us, char out[UUID_SIZE]);
 #define PAGE_BYTES	((size_t)64 << 20)
 /* {"data":[rows],"total":...,more} */
 void	put_page(const struct buf *rows, int64_t total, struct page p, const char *more, struct buf *out);
+/* How many rows are in front of it. */
+int64_t	page_offset(struct page p);
 /* ,"name":text */
 void	put_text(const char *name, struct span text, struct buf *out);
 

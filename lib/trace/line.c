@@ -6,17 +6,22 @@
 #include "json/str.h"
 
 static void
-put_json(const char *name, struct span v, struct buf *out)
+put_value(struct span v, struct buf *out)
 {
-	size_t at;
+	size_t at = out->len;
 
-	if (v.len == 0)
-		return;
-	buf_addf(out, ",\"%s\":", name);
-	at = out->len;
 	buf_add(out, v.p, v.len);
 	if (memchr(v.p, '\n', v.len) != NULL)
 		json_one_line(out->p + at, v.len);
+}
+
+static void
+put_json(const char *name, struct span v, struct buf *out)
+{
+	if (v.len == 0)
+		return;
+	buf_addf(out, ",\"%s\":", name);
+	put_value(v, out);
 }
 
 static void
@@ -46,24 +51,18 @@ static void
 put_metadata(const struct trace *t, struct buf *out)
 {
 	const char *stage = is_status(t, "pending") ? "started" : "completed";
-	struct buf own = { 0 };
+	struct span v = t->metadata;
 
 	buf_adds(out, ",\"metadata\":{");
-	if (t->metadata.len >= 2 && t->metadata.p[0] == '{') {
-		buf_add(&own, t->metadata.p + 1, t->metadata.len - 2);
-		json_one_line(own.p, own.len);
-		if (strspn(buf_str(&own), " \t\r") < own.len) {
-			buf_add(out, own.p, own.len);
-			buf_addc(out, ',');
-		}
-		buf_free(&own);
-	} else if (t->metadata.len > 0) {
-		buf_adds(out, "\"metadata\":");
-		buf_add(&own, t->metadata.p, t->metadata.len);
-		json_one_line(own.p, own.len);
-		buf_add(out, own.p, own.len);
+	if (v.len >= 2 && v.p[0] == '{') {
+		v = (struct span){ v.p + 1 + strspn(v.p + 1, " \t\r\n"), 0 };
+		v.len = (size_t)(t->metadata.p + t->metadata.len - 1 - v.p);
+	} else if (v.len > 0) {
+		json_put_name("metadata", out);
+	}
+	if (v.len > 0) {
+		put_value(v, out);
 		buf_addc(out, ',');
-		buf_free(&own);
 	}
 	buf_addf(out, "\"stage\":\"%s\"}", stage);
 }

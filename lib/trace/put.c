@@ -21,12 +21,6 @@ struct put {
 	int64_t	 pending_us, rowid;
 };
 
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 /* ---- within the transaction ---- */
 
 static bool

@@ -68,6 +68,15 @@ reader_give(struct trace_store *s, struct conn *c)
 	pthread_mutex_unlock(&s->readers);
 }
 
+enum store_result
+reader_end(struct trace_store *s, struct conn *c, enum store_result r, struct buf *error)
+{
+	if (r == STORE_FAILED)
+		conn_error(c, error);
+	reader_give(s, c);
+	return r;
+}
+
 void
 readers_close(struct trace_store *s)
 {
@@ -133,8 +142,8 @@ put_page(const struct buf *rows, int64_t total, struct page p, const char *more,
 	    (long long)p.size, (long long)((total + p.size - 1) / p.size), more);
 }
 
-static int64_t
-offset_of(struct page p)
+int64_t
+page_offset(struct page p)
 {
 	return p.page - 1 > INT64_MAX / p.size ? INT64_MAX : (p.page - 1) * p.size;
 }
@@ -148,15 +157,6 @@ number(sqlite3_stmt *s, int64_t *n)
 	*n = ok ? sqlite3_column_int64(s, 0) : 0;
 	sqlite3_reset(s);
 	return ok;
-}
-
-static enum store_result
-result_of(struct trace_store *s, struct conn *c, enum store_result r, struct buf *error)
-{
-	if (r == STORE_FAILED)
-		conn_error(c, error);
-	reader_give(s, c);
-	return r;
 }
 
 /* ---- sessions ---- */
@@ -218,7 +218,7 @@ trace_store_sessions(struct trace_store *store, struct page p, struct buf *out, 
 	s = conn_prepare(c, "SELECT " SESSION_COLUMNS " FROM sessions ORDER BY rowid DESC LIMIT ? OFFSET ?");
 	if (ok && s != NULL) {
 		sqlite3_bind_int64(s, 1, p.size);
-		sqlite3_bind_int64(s, 2, offset_of(p));
+		sqlite3_bind_int64(s, 2, page_offset(p));
 		while (ok && (r = sqlite3_step(s)) == SQLITE_ROW) {
 			if (rows.len != 0)
 				buf_addc(&rows, ',');
@@ -229,7 +229,7 @@ trace_store_sessions(struct trace_store *store, struct page p, struct buf *out, 
 	if (ok)
 		put_page(&rows, total, p, "", out);
 	buf_free(&rows);
-	return result_of(store, c, ok ? STORE_OK : STORE_FAILED, error);
+	return reader_end(store, c, ok ? STORE_OK : STORE_FAILED, error);
 }
 
 enum store_result
@@ -243,12 +243,12 @@ trace_store_session(struct trace_store *store, struct span id, struct buf *out, 
 		return STORE_FAILED;
 	s = conn_prepare(c, "SELECT " SESSION_COLUMNS " FROM sessions WHERE id = ?");
 	if (s == NULL)
-		return result_of(store, c, STORE_FAILED, error);
+		return reader_end(store, c, STORE_FAILED, error);
 	bind_span(s, 1, id);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW && !put_session(c, s, out))
 		r = SQLITE_ERROR;
-	return result_of(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
+	return reader_end(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
 }
 
 /* ---- records ---- */
@@ -314,12 +314,12 @@ trace_store_record(struct trace_store *store, struct span id, struct buf *out, s
 		return STORE_FAILED;
 	s = conn_prepare(c, "SELECT " HEAD_COLUMNS TEXT_COLUMNS " FROM records WHERE id = ?");
 	if (s == NULL)
-		return result_of(store, c, STORE_FAILED, error);
+		return reader_end(store, c, STORE_FAILED, error);
 	bind_span(s, 1, id);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW)
 		put_record(s, false, false, out);
-	return result_of(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
+	return reader_end(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
 }
 
 enum store_result
@@ -335,7 +335,7 @@ trace_store_request(struct trace_store *store, struct span id, struct buf *reque
 		return STORE_FAILED;
 	s = conn_prepare(c, "SELECT request, session_id, turn_number FROM records WHERE id = ?");
 	if (s == NULL)
-		return result_of(store, c, STORE_FAILED, error);
+		return reader_end(store, c, STORE_FAILED, error);
 	bind_span(s, 1, id);
 	r = sqlite3_step(s);
 	if (r == SQLITE_ROW) {
@@ -347,7 +347,7 @@ trace_store_request(struct trace_store *store, struct span id, struct buf *reque
 		if (turn != NULL)
 			*turn = sqlite3_column_int64(s, 2);
 	}
-	return result_of(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
+	return reader_end(store, c, r == SQLITE_ROW ? STORE_OK : r == SQLITE_DONE ? STORE_NONE : STORE_FAILED, error);
 }
 
 /* ---- lists of records ---- */
@@ -465,9 +465,9 @@ list_page(struct conn *c, const struct query *q, struct page p, struct list *l)
 	int r = SQLITE_DONE;
 
 	sqlite3_finalize(s);
-	if (!ok || offset_of(p) >= l->total)
+	if (!ok || page_offset(p) >= l->total)
 		return ok;
-	buf_addf(&tail, "%s LIMIT %lld OFFSET %lld", order_of(q->f), (long long)p.size, (long long)offset_of(p));
+	buf_addf(&tail, "%s LIMIT %lld OFFSET %lld", order_of(q->f), (long long)p.size, (long long)page_offset(p));
 	s = query_prepare(c, q, q->f->brief ? HEAD_COLUMNS : HEAD_COLUMNS TEXT_COLUMNS, buf_str(&tail));
 	while (s != NULL && (r = sqlite3_step(s)) == SQLITE_ROW)
 		add_row(l, q->f, s);
@@ -513,7 +513,7 @@ static bool
 search_page(struct conn *c, const struct query *q, struct page p, struct list *l)
 {
 	sqlite3_stmt *s = query_prepare(c, q, "rowid, trace_has(request, response, metadata, error_msg)", order_of(q->f));
-	int64_t begun = when_mono(), looked = 0, from = offset_of(p);
+	int64_t begun = when_mono(), looked = 0, from = page_offset(p);
 	bool ok = s != NULL;
 	int r = SQLITE_DONE;
 
@@ -532,7 +532,7 @@ search_page(struct conn *c, const struct query *q, struct page p, struct list *l
 static int64_t
 next_cursor(const struct list *l, const struct record_filter *f, struct page p, int64_t newest)
 {
-	if (f->after.len == 0 || (!l->partial && offset_of(p) + (int64_t)l->n >= l->total))
+	if (f->after.len == 0 || (!l->partial && page_offset(p) + (int64_t)l->n >= l->total))
 		return newest;
 	return l->n > 0 ? l->last : cursor_of(f->after);
 }
@@ -555,7 +555,7 @@ read_records(struct trace_store *store, const struct query *q, struct page p, st
 		put_page(&l.rows, l.total, p, buf_str(&more), out);
 	buf_free(&l.rows);
 	buf_free(&more);
-	return result_of(store, c, ok ? STORE_OK : STORE_FAILED, error);
+	return reader_end(store, c, ok ? STORE_OK : STORE_FAILED, error);
 }
 
 enum store_result

@@ -5,21 +5,6 @@
 #include "json/str.h"
 #include "trace/inside.h"
 
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
-static enum store_result
-result_of(struct trace_store *s, struct conn *c, enum store_result r, struct buf *error)
-{
-	if (r == STORE_FAILED)
-		conn_error(c, error);
-	reader_give(s, c);
-	return r;
-}
-
 static void
 put_number(const char *name, sqlite3_stmt *s, int at, struct buf *out)
 {
@@ -113,7 +98,7 @@ get_page(struct trace_store *store, const char *count, const char *list, struct 
 	if (s != NULL) {
 		bind_span(s, 1, id);
 		sqlite3_bind_int64(s, 2, p.size);
-		sqlite3_bind_int64(s, 3, p.page - 1 > INT64_MAX / p.size ? INT64_MAX : (p.page - 1) * p.size);
+		sqlite3_bind_int64(s, 3, page_offset(p));
 		while ((r = sqlite3_step(s)) == SQLITE_ROW) {
 			if (rows.len != 0)
 				buf_addc(&rows, ',');
@@ -124,7 +109,7 @@ get_page(struct trace_store *store, const char *count, const char *list, struct 
 	if (s != NULL && r == SQLITE_DONE)
 		put_page(&rows, total, p, "", out);
 	buf_free(&rows);
-	return result_of(store, c, s != NULL && r == SQLITE_DONE ? STORE_OK : STORE_FAILED, error);
+	return reader_end(store, c, s != NULL && r == SQLITE_DONE ? STORE_OK : STORE_FAILED, error);
 }
 
 enum store_result
@@ -134,7 +119,7 @@ replay_session(struct trace_store *s, struct span id, struct buf *out, struct bu
 
 	if (c == NULL)
 		return STORE_FAILED;
-	return result_of(s, c, get_one(c, "SELECT " SESSION_COLUMNS " FROM replay_sessions WHERE id = ?", id, put_session, out), error);
+	return reader_end(s, c, get_one(c, "SELECT " SESSION_COLUMNS " FROM replay_sessions WHERE id = ?", id, put_session, out), error);
 }
 
 enum store_result

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/when.h"
 #include "trace/inside.h"
-#include "trace/summary.h"
 
 #define GROUP		512			/* of one commit, at most */
 #define GROUP_BYTES	((size_t)32 << 20)

@@ -13,9 +13,7 @@ cd "$(dirname "$0")"
 . ./lib.sh
 SIZE=${SIZE:-500M} SLICE=${SLICE:-20M}
 
-for name in anchor count; do
-	c++ -O3 -march="${MARCH:-native}" -o "$work/$name" $name.cc -lsimdjson 2>/dev/null || missing="$missing libsimdjson"
-done
+c++ -O3 -march="${MARCH:-native}" -o "$work/anchor" anchor.cc -lsimdjson 2>/dev/null || missing="$missing libsimdjson"
 duckdb=
 if [ -n "${DUCKDB:-}" ]; then
 	duckdb="env DUCKDB=$DUCKDB node $PWD/duckdb.js"
@@ -31,7 +29,7 @@ counts() {	# FILE FIELD
 	SQL
 	add '`cc-count --jobs 1`' "$1" "cc-count -f $2 --jobs 1"
 	add '`cc-count --jobs 2`' "$1" "cc-count -f $2 --jobs 2"
-	[ ! -x "$work/count" ] || add 'C++ simdjson on demand (validates little)' "$1" "$work/count $2"
+	[ ! -x "$work/anchor" ] || add 'C++ simdjson on demand (validates little)' "$1" "$work/anchor count $2"
 	add '`wc -l`' "$1" 'wc -l'
 	[ -z "$duckdb" ] || add 'DuckDB, 2 threads' "$1-slice" "$duckdb $work/$1.sql"
 	report "count characters of $2, $1"

@@ -8,15 +8,13 @@
  */
 const assert = require('assert');
 const fs = require('fs');
-const http = require('http');
 const os = require('os');
 const path = require('path');
 const zlib = require('zlib');
-const {spawn} = require('child_process');
 const {BigQuery} = require('@google-cloud/bigquery');
 const {GoogleAuth} = require('google-auth-library');
+const {start, controlText: control, runTests, bailOut} = require('./standin.js');
 
-const STANDIN = path.join(__dirname, '..', 'standin', 'bigquery.js');
 const PROJECT = 'test-project';
 const SCOPES = ['https://www.googleapis.com/auth/bigquery'];
 const SCHEMA = [
@@ -26,29 +24,7 @@ const SCHEMA = [
 	{name: 'where', type: 'RECORD', fields: [{name: 'city', type: 'STRING'}, {name: 'at', type: 'DATETIME'}]},
 ];
 
-/* ---- the stand-in and what surrounds it ---- */
-
-function start(args) {
-	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, [STANDIN].concat(args), {stdio: ['ignore', 'pipe', 'inherit']});
-		child.once('error', reject);
-		child.once('exit', (code) => reject(new Error('the stand-in ended with ' + code)));
-		child.stdout.once('data', (line) => resolve({child, url: String(line).trim().split(' ').pop()}));
-	});
-}
-
-/* A control call; resolves to the answer's text. */
-function control(url, method, where, body) {
-	return new Promise((resolve, reject) => {
-		const req = http.request(url + where, {method, agent: false}, (res) => {
-			const chunks = [];
-			res.on('data', (c) => chunks.push(c));
-			res.on('end', () => resolve(Buffer.concat(chunks).toString()));
-		});
-		req.on('error', reject);
-		req.end(body === undefined ? undefined : JSON.stringify(body));
-	});
-}
+/* ---- the client and what surrounds it ---- */
 
 async function rowsOf(t, table) {
 	return (await control(t.url, 'GET', '/_test/rows?table=logs.' + table)).split('\n').filter(Boolean).map((l) => JSON.parse(l));
@@ -339,28 +315,12 @@ test('a token that died is refused', async (t) => {
 async function main() {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bigquery-'));
 	const keyFile = path.join(dir, 'key.json');
-	const {child, url} = await start(['--key-file', keyFile]);
+	const {url, stop} = await start('bigquery', ['--key-file', keyFile]);
 	const context = {url, dir, keyFile};
 	context.bq = client(context);
-	let failed = 0;
-	process.stdout.write('1..' + tests.length + '\n');
-	for (let i = 0; i < tests.length; i++) {
-		const [name, fn] = tests[i];
-		try {
-			await fn(context);
-			process.stdout.write('ok ' + (i + 1) + ' - ' + name + '\n');
-		} catch (e) {
-			failed++;
-			process.stdout.write('not ok ' + (i + 1) + ' - ' + name + '\n' + String(e.stack || e).replace(/^/gm, '# ') + '\n');
-		}
-	}
-	child.removeAllListeners('exit');
-	child.kill();
+	await runTests(tests, context);
+	stop();
 	fs.rmSync(dir, {recursive: true});
-	process.exitCode = failed ? 1 : 0;
 }
 
-main().catch((e) => {
-	process.stdout.write('Bail out! ' + (e.message || e) + '\n');
-	process.exitCode = 1;
-});
+main().catch(bailOut);

@@ -5,9 +5,8 @@
  *
  *   cd tests/sdk && npm ci && prove -e node langsmith.tap.js
  */
-const {spawn} = require('child_process');
-const path = require('path');
 const util = require('util');
+const {start} = require('./standin.js');
 
 /* A key or endpoint of the person who runs this must not leak into the client. */
 Object.keys(process.env).filter((k) => /^(LANGSMITH|LANGCHAIN)_/.test(k)).forEach((k) => { delete process.env[k]; });
@@ -52,21 +51,6 @@ async function all(iterable) {
 	for await (const x of iterable)
 		out.push(x);
 	return out;
-}
-
-function start(extra) {
-	const child = spawn(process.execPath, [path.join(__dirname, '..', 'standin', 'langsmith.js')].concat(extra),
-	    {stdio: ['ignore', 'pipe', 'inherit']});
-	return new Promise((resolve, reject) => {
-		let text = '';
-		child.on('exit', (code) => reject(new Error('the stand-in ended: ' + code)));
-		child.stdout.on('data', (d) => {
-			text += d;
-			const m = /listening on (\S+)/.exec(text);
-			if (m)
-				resolve({url: m[1], stop: () => child.kill()});
-		});
-	});
 }
 
 const control = (url, what, body) => fetch(url + '/_test/' + what, {method: body === undefined ? 'GET' : 'POST', body}).then((r) => r.json());
@@ -234,8 +218,8 @@ function watchWarnings() {
 }
 
 async function main() {
-	const server = await start(['--now', NOW]);
-	const live = await start([]);
+	const server = await start('langsmith', ['--now', NOW]);
+	const live = await start('langsmith', []);
 	try {
 		const warnings = watchWarnings();
 		same('runs are loaded', await control(server.url, 'runs', fixture()), {runs: 251});

@@ -8,39 +8,15 @@
  */
 const assert = require('assert');
 const crypto = require('crypto');
-const path = require('path');
 const http = require('http');
-const {spawn} = require('child_process');
 const lark = require('@larksuiteoapi/node-sdk');
+const {start, control, runTests, bailOut} = require('./standin.js');
 
-const STANDIN = path.join(__dirname, '..', 'standin', 'feishu.js');
 const TABLE = {app_token: 'bascnTest', table_id: 'tblTest'};
 const NOON = 1700020800000;	/* 2023-11-15 12:00 at +08:00 */
 const DAY_MS = 86400000;
 
-/* ---- the stand-in and what surrounds it ---- */
-
-function start(args) {
-	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, [STANDIN].concat(args), {stdio: ['ignore', 'pipe', 'inherit']});
-		child.once('error', reject);
-		child.once('exit', (code) => reject(new Error('the stand-in ended with ' + code)));
-		child.stdout.once('data', (line) => resolve({child, url: String(line).trim().split(' ').pop()}));
-	});
-}
-
-/* A control call; resolves to the answer's JSON. */
-function control(url, method, where, body) {
-	return new Promise((resolve, reject) => {
-		const req = http.request(url + where, {method, agent: false}, (res) => {
-			const chunks = [];
-			res.on('data', (c) => chunks.push(c));
-			res.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())));
-		});
-		req.on('error', reject);
-		req.end(body === undefined ? undefined : JSON.stringify(body));
-	});
-}
+/* ---- the client and what surrounds it ---- */
 
 const silent = {fatal() {}, error() {}, warn() {}, info() {}, debug() {}, trace() {}};
 
@@ -488,26 +464,10 @@ test('the iterators walk a big table', async (t) => {
 });
 
 async function main() {
-	const {child, url} = await start(['--user-token', 'u-test']);
+	const {url, stop} = await start('feishu', ['--user-token', 'u-test']);
 	const context = {url, lark: client(url)};
-	let failed = 0;
-	process.stdout.write('1..' + tests.length + '\n');
-	for (let i = 0; i < tests.length; i++) {
-		const [name, fn] = tests[i];
-		try {
-			await fn(context);
-			process.stdout.write('ok ' + (i + 1) + ' - ' + name + '\n');
-		} catch (e) {
-			failed++;
-			process.stdout.write('not ok ' + (i + 1) + ' - ' + name + '\n' + String(e.stack || e).replace(/^/gm, '# ') + '\n');
-		}
-	}
-	child.removeAllListeners('exit');
-	child.kill();
-	process.exitCode = failed ? 1 : 0;
+	await runTests(tests, context);
+	stop();
 }
 
-main().catch((e) => {
-	process.stdout.write('Bail out! ' + (e.message || e) + '\n');
-	process.exitCode = 1;
-});
+main().catch(bailOut);

@@ -10,7 +10,8 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const {spawn} = require('child_process');
-const {run, test, chat, control, collect} = require('./openai.tap.js');
+const {control} = require('./standin.js');
+const {run, test, chat, collect} = require('./openai.tap.js');
 
 const TOOL = (name) => ({type: 'function', function: {name, parameters: {type: 'object', properties: {}}}});
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'llmutils.'));

@@ -6,37 +6,11 @@
  * Prints TAP: prove -e node tests/sdk/openai.tap.js
  */
 const assert = require('assert');
-const http = require('http');
-const path = require('path');
-const {spawn} = require('child_process');
 const OpenAI = require('openai');
+const {start, control, runTests, bailOut} = require('./standin.js');
 
-const STANDIN = path.join(__dirname, '..', 'standin', 'openai.js');
 const USER = [{role: 'user', content: 'hello 台灣'}];
 const TOOL = {type: 'function', function: {name: 'look', description: 'Looks', parameters: {type: 'object', properties: {text: {type: 'string'}}}}};
-
-/* ---- the stand-in ---- */
-
-function start(args) {
-	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, [STANDIN].concat(args), {stdio: ['ignore', 'pipe', 'inherit']});
-		child.once('error', reject);
-		child.once('exit', (code) => reject(new Error('the stand-in ended with ' + code)));
-		child.stdout.once('data', (line) => resolve({child, url: String(line).trim().split(' ').pop()}));
-	});
-}
-
-function control(url, method, where, body) {
-	return new Promise((resolve, reject) => {
-		const req = http.request(url + where, {method, agent: false}, (res) => {
-			const chunks = [];
-			res.on('data', (c) => chunks.push(c));
-			res.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())));
-		});
-		req.on('error', reject);
-		req.end(body === undefined ? undefined : JSON.stringify(body));
-	});
-}
 
 const client = (url, more) => new OpenAI(Object.assign({apiKey: 'sk-test', baseURL: url + '/v1', maxRetries: 0, logLevel: 'off'}, more));
 
@@ -315,31 +289,17 @@ test('responses that fail or stay incomplete say so', async (t) => {
 
 /* front(url): what stands between the client and the stand-in; resolves to its address. */
 async function main(front) {
-	const {child, url} = await start([]);
-	const api = front ? await front(url) : url;
-	const context = {url, api, openai: client(api)};
-	let failed = 0;
-	process.stdout.write('1..' + tests.length + '\n');
-	for (let i = 0; i < tests.length; i++) {
-		const [name, fn] = tests[i];
-		try {
-			await fn(context);
-			process.stdout.write('ok ' + (i + 1) + ' - ' + name + '\n');
-		} catch (e) {
-			failed++;
-			process.stdout.write('not ok ' + (i + 1) + ' - ' + name + '\n' + String(e.stack || e).replace(/^/gm, '# ') + '\n');
-		}
+	const {url, stop} = await start('openai', []);
+	try {
+		const api = front ? await front(url) : url;
+		await runTests(tests, {url, api, openai: client(api)});
+	} finally {
+		stop();
 	}
-	child.removeAllListeners('exit');
-	child.kill();
-	process.exitCode = failed ? 1 : 0;
 }
 
-const run = (front) => main(front).catch((e) => {
-	process.stdout.write('Bail out! ' + (e.message || e) + '\n');
-	process.exitCode = 1;
-});
+const run = (front) => main(front).catch(bailOut);
 
 if (require.main === module)
 	run();
-module.exports = {run, test, chat, control, collect, joined, refusal};
+module.exports = {run, test, chat, collect};

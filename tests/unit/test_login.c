@@ -105,17 +105,26 @@ freshness(void **state)
 	}
 }
 
+struct callback_case { const char *in; enum callback_result want; const char *text; };
+
 static void
-check_callback(size_t i, enum callback_result got, enum callback_result want, const struct buf *text, const char *want_text)
+check_callbacks(enum callback_result (*read)(const char *, size_t, const char *, struct buf *), const struct callback_case *c, size_t n)
 {
-	if (got != want || text->len != strlen(want_text) || (text->len != 0 && memcmp(text->p, want_text, text->len) != 0))
-		fail_msg("case %zu: %d, not %d; '%.*s'", i, (int)got, (int)want, (int)text->len, text->p);
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		enum callback_result got = read(c[i].in, strlen(c[i].in), STATE, &text);
+
+		if (got != c[i].want || text.len != strlen(c[i].text) || (text.len != 0 && memcmp(text.p, c[i].text, text.len) != 0))
+			fail_msg("case %zu: %d, not %d; '%.*s'", i, (int)got, (int)c[i].want, (int)text.len, text.p);
+	}
+	buf_free(&text);
 }
 
 static void
 requests(void **state)
 {
-	static const struct { const char *head; enum callback_result want; const char *text; } cases[] = {
+	static const struct callback_case cases[] = {
 		{ "GET /callback?code=abc&state=" STATE " HTTP/1.1\r\nHost: x\r\n\r\n", CALLBACK_CODE, "abc" },
 		{ "GET /callback?state=" STATE "&x=1&code=a%2Fb%2b HTTP/1.0\r\n\r\n", CALLBACK_CODE, "a/b+" },
 		{ "GET /callback?&&code=abc&state=" STATE "& HTTP/1.1\r\n\r\n", CALLBACK_CODE, "abc" },
@@ -141,21 +150,15 @@ requests(void **state)
 		{ "POST /callback?code=abc&state=" STATE " HTTP/1.1\r\n\r\n", CALLBACK_OTHER, "" },
 		{ "GET / HTTP/1.1\r\nX: GET /callback?code=abc&state=" STATE " \r\n\r\n", CALLBACK_OTHER, "" },
 	};
-	struct buf text = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < N_OF(cases); i++) {
-		enum callback_result r = callback_read(cases[i].head, strlen(cases[i].head), STATE, &text);
-
-		check_callback(i, r, cases[i].want, &text, cases[i].text);
-	}
-	buf_free(&text);
+	check_callbacks(callback_read, cases, N_OF(cases));
 }
 
 static void
 pasted(void **state)
 {
-	static const struct { const char *line; enum callback_result want; const char *text; } cases[] = {
+	static const struct callback_case cases[] = {
 		{ "http://localhost:3000/callback?code=abc&state=" STATE "\n", CALLBACK_CODE, "abc" },
 		{ "  https://x.example/y?state=" STATE "&code=abc#top \r\n", CALLBACK_CODE, "abc" },
 		{ "?code=abc&state=" STATE, CALLBACK_CODE, "abc" },
@@ -171,15 +174,9 @@ pasted(void **state)
 		{ " \n", CALLBACK_OTHER, "" },
 		{ "", CALLBACK_OTHER, "" },
 	};
-	struct buf text = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < N_OF(cases); i++) {
-		enum callback_result r = callback_pasted(cases[i].line, strlen(cases[i].line), STATE, &text);
-
-		check_callback(i, r, cases[i].want, &text, cases[i].text);
-	}
-	buf_free(&text);
+	check_callbacks(callback_pasted, cases, N_OF(cases));
 }
 
 /* The example of RFC 7636, appendix B. */

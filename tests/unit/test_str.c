@@ -155,6 +155,21 @@ one_line(void **state)
 	assert_string_equal(text, "{  \"a\\\"\": [ 1, \"x\ny\\\\\" ] }");
 }
 
+static void
+is_value(void **state)
+{
+	static const struct { const char *text; size_t len; bool is; } table[] = {
+		{ "1", 1, true }, { "-0.5e3", 6, true }, { " {\"a\": [1]} ", 12, true }, { "\"\xe4\xb8\xad\"", 5, true }, { "12", 1, true },
+		{ "", 0, false }, { " ", 1, false }, { "01", 2, false }, { "1 2", 3, false }, { "1\n", 2, false }, { "1\n2", 3, false },
+		{ "[1", 2, false }, { "\"\xff\"", 3, false }, { "1\0", 2, false }, { "nul", 3, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(table); i++)
+		if (json_is_value(table[i].text, table[i].len) != table[i].is)
+			fail_msg("'%s'", table[i].text);
+}
+
 int
 main(void)
 {
@@ -166,6 +181,7 @@ main(void)
 		cmocka_unit_test(all_bad),
 		cmocka_unit_test(spells),
 		cmocka_unit_test(one_line),
+		cmocka_unit_test(is_value),
 	};
 
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "recorder/newest.h"
 #include "recorder/walk.h"
 
 #define S1 "20251207T122408.275173Z"
@@ -397,13 +398,37 @@ stops(void **state)
 	tree_close(&t);
 }
 
+/* Days before the newest are not looked at when what was read is enough. */
+static void
+newest_stops(void **state)
+{
+	struct newest l = { .most = 10 };
+	struct walk w = walk_of(NULL);
+	struct tree t;
+	char *path;
+	int n = 1;
+
+	(void)state;
+	put(DAY7, LINE(1, "a", "07T10:00:00Z"));
+	put(DAY8, LINE(2, "b", "08T10:00:00Z"));
+	assert_int_equal(tree_open(&t, "tree", false), 0);
+	w.tree = &t;
+	w.record = stop_at_two;
+	w.ctx = &n;
+	assert_int_equal(newest_walk(&l, &w, &path), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(l.first, "2025-12-08");
+	newest_free(&l);
+	tree_close(&t);
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, drop)
 	const struct CMUnitTest tests[] = {
 		TEST(order), TEST(same_id), TEST(same_call), TEST(no_ids), TEST(compressed), TEST(unreadable), TEST(many_bad_lines),
-		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(stops),
+		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(stops), TEST(newest_stops),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, enter_dir, leave_dir);
