@@ -67,7 +67,7 @@ proxy_start(struct app *app, struct buf *error)
 	p->host = mem_dup(host, host_len);
 	p->relays = relays_new();
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->moved, NULL);
+	p->last = &p->first;
 	pthread_mutex_init(&p->large, NULL);
 	app->proxy = p;
 	return true;
@@ -81,7 +81,6 @@ proxy_stop(struct app *app)
 	kept_tell_lost(app->proxy);
 	relays_free(app->proxy->relays);
 	pthread_mutex_destroy(&app->proxy->lock);
-	pthread_cond_destroy(&app->proxy->moved);
 	pthread_mutex_destroy(&app->proxy->large);
 	free(app->proxy->base);
 	free(app->proxy->host);

@@ -16,11 +16,11 @@ struct proxy {
 	atomic_size_t kept;		/* bytes of calls that are under way or wait for the store */
 	atomic_llong told;		/* when a record was last said to be lost */
 	atomic_size_t lost;		/* records */
-	/* Records are stored in the order in which the calls ended, so that a session's turns are. */
-	pthread_mutex_t lock;
-	pthread_cond_t moved;
 	pthread_mutex_t large;		/* who has it makes texts of a body that may need much memory */
-	uint64_t next_place, serving;
+	pthread_mutex_t lock;		/* for what follows */
+	/* Records are stored in the order in which the calls ended, so that a session's turns are. */
+	struct kept *first, **last;
+	bool	 storing;		/* some thread hands over those at the front that are ready */
 };
 
 /* What is kept of a call; all of it is owned. */
@@ -43,7 +43,9 @@ struct kept {
 	size_t	 counted;		/* of proxy->kept */
 	size_t	 came;			/* bytes of the response */
 	bool	 partial;		/* they were too much to keep */
-	uint64_t place;
+	struct kept *next;		/* in the order of the records; under the proxy's lock, as the next */
+	bool	 ready;			/* to be stored, or dropped where there is no room */
+	bool	 no_room;
 	/* The texts of the record. */
 	struct buf session, request_json, response_json, metadata, early_metadata, error;
 	const char *request_wrong;	/* why there is no request; static */

@@ -91,28 +91,11 @@ kept_tell_lost(struct proxy *p)
 void
 kept_enqueue(struct kept *k)
 {
-	pthread_mutex_lock(&k->proxy->lock);
-	k->place = k->proxy->next_place++;
-	pthread_mutex_unlock(&k->proxy->lock);
-}
-
-static void
-wait_place(struct kept *k)
-{
 	struct proxy *p = k->proxy;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->serving != k->place)
-		pthread_cond_wait(&p->moved, &p->lock);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void
-leave_place(struct proxy *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->serving++;
-	pthread_cond_broadcast(&p->moved);
+	*p->last = k;
+	p->last = &k->next;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -533,38 +516,60 @@ kept_store_early(struct kept *k)
 	trace_store_put(k->proxy->app->store, &k->early);
 }
 
-/* The call is over: hand t over, or leave that to early. */
-static void
-finish(struct kept *k)
+/* The first of the order, if it is ready; under the lock. */
+static struct kept *
+take_ready(struct proxy *p)
 {
-	struct proxy *p = k->proxy;
-	bool waits;
+	struct kept *k = p->first;
+
+	if (k == NULL || !k->ready)
+		return NULL;
+	p->first = k->next;
+	if (p->first == NULL)
+		p->last = &p->first;
+	k->complete = k->state == EARLY;	/* leave t to early */
+	return k;
+}
+
+/* One thread at a time hands over what is ready, others' records too, so that none waits for its turn. */
+static void
+store_ready(struct proxy *p)
+{
+	struct kept *k;
 
 	pthread_mutex_lock(&p->lock);
-	waits = k->state == EARLY;
-	k->complete = waits;
+	if (!p->storing) {
+		p->storing = true;
+		while ((k = take_ready(p)) != NULL) {
+			if (k->complete)
+				continue;	/* it is early's now */
+			pthread_mutex_unlock(&p->lock);
+			if (k->no_room) {
+				complain(k, too_many);
+				kept_free(k);
+			} else {
+				put_trace(k);
+			}
+			pthread_mutex_lock(&p->lock);
+		}
+		p->storing = false;
+	}
 	pthread_mutex_unlock(&p->lock);
-	if (!waits)
-		put_trace(k);
 }
 
 void
 kept_store(struct kept *k)
 {
 	struct proxy *p = k->proxy;
-	bool room = k->state != NOT_EARLY || kept_count(k, k->request.len);
 
-	if (room) {
+	k->no_room = k->state == NOT_EARLY && !kept_count(k, k->request.len);
+	if (!k->no_room) {
 		make_request(k);
 		make_metadata(k, make_response(k), &k->metadata);
 		buf_free(&k->request);
 	}
-	wait_place(k);
-	if (room)
-		finish(k);
-	leave_place(p);
-	if (!room) {
-		complain(k, too_many);
-		kept_free(k);
-	}
+	pthread_mutex_lock(&p->lock);
+	k->ready = true;
+	pthread_mutex_unlock(&p->lock);
+	store_ready(p);
 }
