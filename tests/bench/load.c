@@ -1,8 +1,8 @@
 /*
- * load - one HTTP request again and again: load PORT CONNECTIONS SECONDS METHOD PATH [BYTES]
+ * load - one HTTP request again and again: load PORT CONNECTIONS SECONDS METHOD PATH [BYTES [RATE]]
  *
  * To 127.0.0.1, each connection in a thread of its own, the next request when the answer is there.  With BYTES, a trace of about that size
- * is posted, to one of a hundred sessions.  Prints "REQUESTS/S P50 P99 MAX FAILED", times in milliseconds.
+ * is posted, to one of a hundred sessions; with RATE, no more than that many a second.  Prints "REQUESTS/S P50 P99 MAX FAILED", times in milliseconds.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -19,6 +19,7 @@
 
 static int port, seconds;
 static size_t bytes;
+static double pause_s;		/* between two requests of a worker; 0: none */
 static const char *method, *path;
 
 struct worker {
@@ -35,6 +36,16 @@ now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+wait_until(double when)
+{
+	double left = when - now();
+	struct timespec t = { .tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9) };
+
+	if (left > 0)
+		nanosleep(&t, NULL);
 }
 
 static int
@@ -114,15 +125,17 @@ work(void *arg)
 {
 	struct worker *w = arg;
 	char *b = malloc(2 * ANSWER + 1), *rq;
-	double end = now() + seconds;
+	double begun = now(), end = begun + seconds;
 	size_t len;
 	int fd = dial();
 
 	rq = make(w->number, &len);
 	while (b != NULL && now() < end) {
-		double from = now();
+		double from;
 		int status = 0;
 
+		wait_until(begun + (double)w->n * pause_s);
+		from = now();
 		if (send(fd, rq, len, MSG_NOSIGNAL) == (ssize_t)len)
 			status = take_answer(fd, b);
 		if (status != 200)
@@ -162,7 +175,7 @@ main(int argc, char *argv[])
 	float *ms;
 
 	if (argc < 6 || n <= 0 || w == NULL) {
-		fprintf(stderr, "usage: load PORT CONNECTIONS SECONDS METHOD PATH [BYTES]\n");
+		fprintf(stderr, "usage: load PORT CONNECTIONS SECONDS METHOD PATH [BYTES [RATE]]\n");
 		return 2;
 	}
 	port = atoi(argv[1]);
@@ -170,6 +183,7 @@ main(int argc, char *argv[])
 	method = argv[4];
 	path = argv[5];
 	bytes = argc > 6 ? strtoul(argv[6], NULL, 10) : 0;
+	pause_s = argc > 7 ? n / strtod(argv[7], NULL) : 0;
 	for (int i = 0; i < n; i++) {
 		w[i].number = i;
 		if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)

@@ -5,7 +5,7 @@
 #   B=build SECONDS_EACH=5 RECORDS=1000000 SOAK=0 tests/bench/serve.sh
 #
 # Clients, server and disk share the machine.  Databases are made below TMPDIR (/tmp), whose disk decides how fast a commit is.  SOAK: that many
-# seconds of load at the end, in which memory is watched.  tests/bench/node needs `npm install` where Node has no node:sqlite.
+# seconds of 200 traces/s and of questions in between, in which memory is watched.  tests/bench/node needs `npm install` where Node has no node:sqlite.
 set -euo pipefail
 B=$(cd "${B:-$(dirname "$0")/../../build}" && pwd)
 cd "$(dirname "$0")"
@@ -103,12 +103,16 @@ printf '\nPeak memory: %s MB.\n' "$(memory)"
 read -r rate p50 p99 max failed <<<"$(load "$port" 64 "$SECONDS_EACH" POST /api/trace 1024)"
 printf '\nMore traces of 1 KB into it: %s/s, p50 %s ms, p99 %s ms.\n' "$rate" "$p50" "$p99"
 if [ "$SOAK" != 0 ]; then
-	printf '\nMemory under load of 64 connections, MB:'
-	for ((i = 0; i < 6; i++)); do
-		load "$port" 64 $((SOAK / 6)) POST /api/trace 20480 >/dev/null
+	printf '\nMemory under 200 traces/s of 4 KB, with lists and searches in between, MB:'
+	for ((i = 0; i < 12; i++)); do
+		load "$port" 8 $((SOAK / 12)) GET "/api/records?brief=1&size=50" 0 5 >/dev/null & lists=$!
+		load "$port" 2 $((SOAK / 12)) GET "/api/records?q=question&size=50" 0 0.2 >/dev/null & searches=$!
+		load "$port" 64 $((SOAK / 12)) POST /api/trace 4096 200 >"$work/soak"
+		wait $lists $searches
 		printf ' %s' "$(awk '/^VmRSS/ { printf "%.0f", $2 / 1024 }' "/proc/$pid/status")"
+		[ "$(awk '{ print $5 }' "$work/soak")" = 0 ] || printf ' (failed: %s)' "$(awk '{ print $5 }' "$work/soak")"
 	done
-	printf ' (after %s s each).\n' $((SOAK / 6))
+	printf ' (after %s s each).\n' $((SOAK / 12))
 fi
 stop
 
