@@ -51,7 +51,7 @@ spool_new(void)
 		return NULL;
 	}
 	if (deflateInit2(&sp->z, LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		abort();	/* only without memory */
+		mem_none();
 	sp->deflating = true;
 	sp->out = mem_alloc(OUT_BYTES);
 	sp->jump = mem_alloc(MOST_JUMPS * sizeof *sp->jump);

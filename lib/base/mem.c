@@ -7,11 +7,17 @@
 
 #include "base/msg.h"
 
+void
+mem_none(void)
+{
+	die(ST_FAILED, "out of memory");
+}
+
 static void *
 checked(void *p)
 {
 	if (p == NULL)
-		die(ST_FAILED, "out of memory");
+		mem_none();
 	return p;
 }
 

@@ -16,6 +16,9 @@ void	*mem_zero(size_t n, size_t size);
 void	*mem_resize(void *p, size_t n, size_t size);
 char	*mem_dup(const char *s, size_t len);	/* adds a terminating NUL */
 
+/* For what else could not be had for want of memory (a library's object): ends the process just so. */
+void	mem_none(void) __attribute__((noreturn));
+
 /*
  * Make room for want elements of size bytes in an array that holds *cap:
  * returns p or its new place, doubling *cap at least.

@@ -415,7 +415,7 @@ oauth_challenge(const char *verifier, struct buf *out)
 	unsigned len = 0;
 
 	if (EVP_Digest(verifier, strlen(verifier), hash, &len, EVP_sha256(), NULL) != 1)
-		abort();	/* only without memory */
+		mem_none();
 	base64_put_url(hash, len, out);
 }
 

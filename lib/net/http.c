@@ -72,7 +72,7 @@ http_new(const struct http_policy *policy)
 	h->easy = curl_easy_init();
 	h->ca_file = env_get(ca_names);
 	if (h->multi == NULL || h->easy == NULL)
-		abort();	/* only without memory */
+		mem_none();
 	return h;
 }
 

@@ -81,7 +81,7 @@ take_line(struct relays *s)
 	l->multi = curl_multi_init();
 	l->easy = curl_easy_init();
 	if (l->multi == NULL || l->easy == NULL)
-		abort();	/* only without memory */
+		mem_none();
 	return l;
 }
 

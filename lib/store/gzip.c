@@ -164,8 +164,8 @@ stream_begin(struct gunzip *g)
 	}
 	g->z.zalloc = z_alloc;
 	g->z.zfree = z_free;
-	if (inflateInit2(&g->z, 15 + 16) != Z_OK)	/* gzip only; cannot fail: memory is there */
-		abort();
+	if (inflateInit2(&g->z, 15 + 16) != Z_OK)	/* gzip only */
+		mem_none();
 	g->z_ready = true;
 }
 
@@ -423,7 +423,7 @@ gzip_new(int level)
 	init_once();
 	z->c = libdeflate_alloc_compressor(level);
 	if (z->c == NULL)
-		abort();		/* no such level */
+		mem_none();	/* the level is ours */
 	return z;
 }
 

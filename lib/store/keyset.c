@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include "base/mem.h"
-#include "base/msg.h"
 #include "base/rnd.h"
 #include "json/str.h"
 
@@ -132,12 +131,12 @@ new_table(size_t size)
 	void *p;
 
 	if (size > SIZE_MAX / sizeof(struct fingerprint))
-		die(ST_FAILED, "out of memory");
+		mem_none();
 	if (bytes < HUGE_FROM)
 		return mem_zero(size, sizeof(struct fingerprint));
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
-		die(ST_FAILED, "out of memory");
+		mem_none();
 	(void)madvise(p, bytes, MADV_HUGEPAGE);
 	return p;
 }
