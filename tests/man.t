@@ -110,4 +110,15 @@ for f in README.md README.zh-CN.md; do
 	is 'and prints five rows' "$(grep -c '^{"run_id":' "$out") $(cat "$err")" '5 '
 done
 
+# Their days side by side: the parts, summed again, are the sums of all.
+for i in 1 2 3; do
+	echo "{\"session_id\":$i,\"prompt\":\"p\",\"response\":\"你好 hi\",\"provider\":\"x\",\"success\":true,\"timestamp\":\"2026-11-0${i}T01:00:00\"}"
+done | rec-write >interactions
+for f in README.md README.zh-CN.md; do
+	sed -n "s/^  \(printf '%s.n' 2026-11-.*\)/\1/p" "$top/$f" >days.sh
+	ok "$f: days side by side" status 0 bash days.sh
+	is 'and their sum' "$(cat 2026-11-*.ndjson | cc-sum --by provider)" "$(cc-count -f response <interactions | cc-sum --by provider)"
+	rm -f 2026-11-*.ndjson
+done
+
 done_testing
