@@ -5,13 +5,13 @@
  *
  *   kill      SIGKILL right before the call; a write to a file writes half first, and
  *             a recv waits 30 ms, so that the service has done its work by then
- *   ENOSPC, EIO, EINTR   the call fails with this (EINTR: once, the next succeeds)
+ *   ENOSPC, EIO, EINTR, ENOMEM, ECONNREFUSED   the call fails with this (EINTR: once, the next succeeds)
  *   corrupt   write(2) changes a byte
  *   short     write(2) and writev(2) take one byte only, from the n-th call on
  *
  * FAULT_FOR=m     so many calls in a row fail (default 1)
  *
- * Counted are pwrite and fdatasync (only where FAULT_CALLS names them: those of SQLite), write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
+ * Counted are pwrite and fdatasync (those of SQLite), connect and malloc (with calloc and realloc), these only where FAULT_CALLS names them; write and writev (to regular files and pipes, but not stderr), fsync, rename (and renameat), unlinkat, ftruncate,
  * send and recv (of sockets).
  * FAULT_LOG gets the number of counted calls at exit: with FAULT_AT=0 nothing fails.
  */
@@ -92,6 +92,10 @@ fails(void)
 		errno = EIO;
 	else if (strcmp(act, "EINTR") == 0)
 		errno = EINTR;
+	else if (strcmp(act, "ENOMEM") == 0)
+		errno = ENOMEM;
+	else if (strcmp(act, "ECONNREFUSED") == 0)
+		errno = ECONNREFUSED;
 	else
 		return 0;
 	return 1;
@@ -283,6 +287,49 @@ recv(int fd, void *p, size_t len, int flags)
 		die_now();
 	}
 	return real_(fd, p, len, flags);
+}
+
+int
+connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	REAL(connect);
+
+	if (calls == NULL)
+		calls = getenv("FAULT_CALLS");
+	return calls != NULL && is_listed(calls, "connect") && is_due("connect") && fails() ? -1 : real_(fd, to, len);
+}
+
+/* glibc's own: dlsym would allocate. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+static int
+has_memory(void)
+{
+	static int wanted = -1;
+
+	if (wanted == -1)
+		wanted = getenv("FAULT_CALLS") != NULL && is_listed(getenv("FAULT_CALLS"), "malloc");
+	return !wanted || !is_due("malloc") || !fails();
+}
+
+void *
+malloc(size_t size)
+{
+	return has_memory() ? __libc_malloc(size) : NULL;
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	return has_memory() ? __libc_calloc(n, size) : NULL;
+}
+
+void *
+realloc(void *p, size_t size)
+{
+	return has_memory() ? __libc_realloc(p, size) : NULL;
 }
 
 __attribute__((destructor)) static void
