@@ -236,11 +236,11 @@ static void
 hide(const char *secret, struct buf *b)
 {
 	size_t n = secret == NULL ? 0 : strlen(secret);
-	char *p = b->p, *end = b->p + b->len;
+	char *p = b->p;
 
 	if (n < MOST_WORD || b->len == 0)
 		return;
-	while ((p = memmem(p, (size_t)(end - p), secret, n)) != NULL) {
+	while ((p = memmem(p, (size_t)(b->p + b->len - p), secret, n)) != NULL) {
 		memset(p, '*', n);
 		p += n;
 	}
