@@ -89,3 +89,11 @@ buf_free(struct buf *b)
 	free(b->p);
 	memset(b, 0, sizeof *b);
 }
+
+void
+buf_one_line(struct buf *b, size_t from)
+{
+	for (size_t i = from; i < b->len; i++)
+		if ((unsigned char)b->p[i] < ' ')
+			b->p[i] = ' ';
+}

@@ -30,5 +30,7 @@ void	 buf_pad(struct buf *b);
 const char *buf_str(struct buf *b);	/* NUL terminated; valid until the next change */
 void	 buf_clear(struct buf *b);	/* keeps the memory */
 void	 buf_free(struct buf *b);
+/* Make blanks of the control characters from there on: text of others becomes a part of a message of one line. */
+void	 buf_one_line(struct buf *b, size_t from);
 
 #endif

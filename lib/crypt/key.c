@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/mem.h"
+#include "base/mem.h"
 #include "crypt/base64.h"
 
 #define ID_BYTES ((KEY_ID_SIZE - 1) / 2)
@@ -23,7 +24,8 @@ aes_key_set(struct aes_key *key, const void *p, size_t len)
 		return false;
 	memcpy(key->bytes, p, len);
 	key->len = len;
-	SHA256(key->bytes, len, hash);
+	if (SHA256(key->bytes, len, hash) == NULL)
+		mem_none();
 	for (size_t i = 0; i < ID_BYTES; i++)
 		snprintf(key->id + 2 * i, 3, "%02x", hash[i]);
 	return true;

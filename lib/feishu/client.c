@@ -297,6 +297,7 @@ explain_code(const struct feishu *f, struct feishu_reply *r, const struct http_r
 		buf_addf(&r->error, ": %s", hint);
 	put_violations(error, "permission_violations", "subject", NULL, &r->error);
 	put_remedy(f, r);
+	buf_one_line(&r->error, 0);
 }
 
 static void
@@ -313,8 +314,7 @@ explain_http(struct feishu_reply *r, const struct http_response *http)
 		buf_addf(&r->error, " (%s)", http->error);
 	if (log_id != NULL)
 		buf_addf(&r->error, ", log id %s", log_id);
-	if (http->body.len != 0)
-		buf_addf(&r->error, ": %.*s", http->body.len < 120 ? (int)http->body.len : 120, http->body.p);
+	http_put_beginning(http, &r->error);
 }
 
 /* ---- calls ---- */
@@ -604,6 +604,12 @@ feishu_free(struct feishu *f)
 	feishu_app_free(&f->app);
 	wipe_text(f->token);
 	free(f);
+}
+
+void
+feishu_on_idle(struct feishu *f, void (*idle)(void *arg), void *arg)
+{
+	http_on_idle(f->http, idle, arg);
 }
 
 uint64_t

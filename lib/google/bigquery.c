@@ -200,12 +200,12 @@ explain(struct bigquery_reply *r, const struct http_response *http, bool ours)
 	} else if (http->status == 0) {
 		buf_addf(&r->error, "no answer from BigQuery: %s", http->error);
 	} else {
-		buf_addf(&r->error, "not BigQuery's form of an answer");
-		if (http->body.len != 0)
-			buf_addf(&r->error, ": %.*s", http->body.len < 120 ? (int)http->body.len : 120, http->body.p);
+		buf_adds(&r->error, "not BigQuery's form of an answer");
+		http_put_beginning(http, &r->error);
 	}
 	if (http->status != 0)
 		buf_addf(&r->error, " (HTTP %ld)", http->status);
+	buf_one_line(&r->error, 0);
 	buf_free(&message);
 }
 

@@ -580,5 +580,6 @@ ls_explain(const struct http_response *cr, enum http_result result, const struct
 	if (todo != NULL)
 		buf_addf(out, ": %s", todo);
 	buf_free(&words);
+	buf_one_line(out, 0);
 	(void)buf_str(out);
 }

@@ -23,6 +23,7 @@
 #define NO_TIMEOUT_MS	(INT64_C(1000) * 3600 * 24 * 365)
 #define BROKEN_RETRIES	3
 #define REDIRECTS	5
+#define BEGINNING	((size_t)120)	/* of a body that is not what was expected */
 #define MAX_BODY	((size_t)64 << 20)
 #define MAX_ERROR_BODY	((size_t)64 << 10)
 #define MAX_HEADERS	((size_t)256 << 10)
@@ -658,6 +659,18 @@ try_once(struct try *t, enum http_verdict *v, int64_t *wait_ms)
 }
 
 /* ---- retries ---- */
+
+void
+http_put_beginning(const struct http_response *r, struct buf *out)
+{
+	size_t from = out->len;
+
+	if (r->body.len == 0)
+		return;
+	buf_adds(out, ": ");
+	buf_add(out, r->body.p, r->body.len < BEGINNING ? r->body.len : BEGINNING);
+	buf_one_line(out, from);
+}
 
 bool
 http_pause(struct http *h, int64_t ms)

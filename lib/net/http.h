@@ -118,6 +118,9 @@ enum http_verdict http_judge(const struct http_request *rq, const struct http_re
 /* The value of a header of the last answer, any case; NULL: not there.  Borrowed from r. */
 const char *http_header(const struct http_response *r, const char *name);
 
+/* Append ": " and how the body begins, as text on one line, for a message; nothing where there is none. */
+void	 http_put_beginning(const struct http_response *r, struct buf *out);
+
 /* Wait ms, or until a signal asks to stop (false).  Calls the idle function. */
 bool	 http_pause(struct http *h, int64_t ms);
 
