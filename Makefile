@@ -1,13 +1,15 @@
 # llmutils: small Unix filters for the logs of LLM applications.
 # GNU make; see README.md.  Variants (check-san, ...) are the same rules in another B.
 
+# The one place of the version: the tools, the tarball and the package take it from here, CHANGELOG.md is checked against it.
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 BASHDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-LIBEXEC  = $(DESTDIR)$(PREFIX)/share/llmutils
+LIBEXEC  = $(DESTDIR)$(PREFIX)/libexec/llmutils
+DATADIR  = $(DESTDIR)$(PREFIX)/share/llmutils
 
 B       ?= build
 CC      ?= cc
@@ -17,10 +19,15 @@ WERROR  ?=
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wundef -Wvla \
 	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual $(WERROR)
-HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-HARDEN_LD = -pie -Wl,-z,relro,-z,now
-ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
+# Level 3 where the compiler and the C library have it: else the library's headers warn.
+FORTIFY := $(shell $(CC) -O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -include features.h -E -xc /dev/null >/dev/null 2>&1 && echo 3 || echo 2)
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY) -fstack-protector-strong -fPIE
+HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+MACHINE := $(shell $(CC) -dumpmachine)
+ifneq (,$(findstring x86_64,$(MACHINE)))
 HARDEN += -fstack-clash-protection -fcf-protection
+else ifneq (,$(findstring aarch64,$(MACHINE)))
+HARDEN += -fstack-clash-protection -mbranch-protection=standard
 endif
 ifneq (,$(findstring -fsanitize,$(CFLAGS)))
 HARDEN = -fPIE
@@ -32,18 +39,19 @@ MANY  = $(patsubst cmd/%/,%,$(wildcard cmd/*/))
 TOOLS = $(ONE) $(MANY)
 LIBO  = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
 BINS  = $(TOOLS:%=$(B)/%)
-WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/etl.sh scripts/cache.sh scripts/workflow.sh
-# What the workflows read.
-WORKFLOW_DATA = scripts/report.awk scripts/cache.conf.example $(wildcard scripts/sql/*)
+WORKFLOWS = scripts/sync.sh scripts/archive.sh scripts/etl.sh scripts/cache.sh
+# What the workflows are made of, and the files that people read and change, too.
+WORKFLOW_PARTS = scripts/workflow.sh scripts/report.awk
+WORKFLOW_DATA = scripts/cache.conf.example $(wildcard scripts/sql/*)
 UNITS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
 PKGS = libcurl zlib libcrypto sqlite3 libpq libmicrohttpd
 # Debian's static libdeflate compresses a quarter faster than its shared one.
 DEFLATE = $(if $(wildcard $(shell $(CC) -print-file-name=libdeflate.a)),-l:libdeflate.a,-ldeflate)
-ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(PKGS))
+ALL_CPPFLAGS = -Ilib -Icmd -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(if $(PKGS),$(shell $(PKG_CONFIG) --cflags $(PKGS)))
 ALL_CFLAGS = -std=c11 -pthread $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(HARDEN_LD) -Wl,--as-needed $(LDFLAGS)	# as needed: dedup starts without libcurl
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(PKGS)) $(DEFLATE) -lm -ldl
+LDLIBS += $(if $(PKGS),$(shell $(PKG_CONFIG) --libs $(PKGS))) $(DEFLATE) -lm -ldl
 
 FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
@@ -66,7 +74,7 @@ $(UNITS): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/lib.a
 $(B)/gen: $(B)/tests/bench/gen.o
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
 
-$(B)/load: $(B)/tests/bench/load.o
+$(B)/load $(B)/measure: $(B)/%: $(B)/tests/bench/%.o
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 $(B)/fill: $(B)/tests/bench/fill.o $(B)/lib.a
@@ -87,21 +95,31 @@ $(B)/%.o: %.c
 # The assembler puts the page into it.
 $(B)/cmd/trace-serve/page.o: $(wildcard cmd/trace-serve/page/*)
 
-check: all $(UNITS) $(B)/gen $(B)/fill $(B)/fault.so $(B)/clock.so
+check: all $(UNITS) $(B)/gen $(B)/fill $(B)/measure $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
 # Left out for their time, since their code runs in the others, in unit tests and in fuzzers; all: make check-san SAN_LEAVES_OUT=
-SAN_LEAVES_OUT = archive bq-load bq-load-faults bt-push-crash cache cc-sum etl etl-crash etl-hostile etl-scale fs-auth install ls-fetch-sim man page \
-	page-units rec-cat rec-rotate rec-rotate-crash rec-stat recorder server sql-load standin-bigquery standin-feishu sync trace-proxy \
+SAN_LEAVES_OUT = action archive bq-load bq-load-faults bt-push-crash cache cc-sum deb etl etl-crash etl-hostile etl-scale fs-auth hardening install ls-fetch-sim \
+	man page page-units rec-cat rec-rotate rec-rotate-crash rec-stat recorder server sql-load standin-bigquery standin-feishu sync trace-proxy \
 	trace-recorder trace-serve workflows
 check-san:
 	$(MAKE) check B=$(B)/san CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		TESTS='$(filter-out $(SAN_LEAVES_OUT:%=tests/%.t),$(wildcard tests/*.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'
 
+# The filters that need nothing but the C library: static, for any machine and C library that CC builds for, such as
+#	make pure CC=aarch64-linux-gnu-gcc B=build/arm64	make pure CC=musl-gcc B=build/musl
+PURE = dedup msg-extract cc-count cc-sum log-check
+PURE_LIB = $(wildcard lib/base/*.c lib/json/*.c lib/ndjson/*.c lib/text/*.c) $(addprefix lib/,langsmith/message.c store/keyset.c store/keyfile.c \
+	store/groups.c store/sum.c)
+JQ_HEADERS = $(wildcard $(addprefix $(shell $(PKG_CONFIG) --variable=includedir libjq 2>/dev/null || echo /usr/include)/,jq.h jv.h))
+pure:
+	@mkdir -p $(B)/include && cp $(JQ_HEADERS) $(B)/include
+	$(MAKE) PKGS= DEFLATE= LDFLAGS='-static $(LDFLAGS)' CPPFLAGS='-isystem $(B)/include $(CPPFLAGS)' TOOLS='$(PURE)' LIBO='$(PURE_LIB:%.c=$(B)/%.o)' all
+
 lint: all
 	scripts/lint.sh
 
-bench: all $(B)/gen $(B)/fill $(B)/load
+bench: all $(B)/gen $(B)/fill $(B)/load $(B)/measure
 	B=$(abspath $(B)) tests/bench/run.sh
 
 # libFuzzer comes with clang; each target starts from the corpus in the tree and adds nothing to it.
@@ -120,30 +138,39 @@ completions: all
 	B=$(B) scripts/completions.sh $(B)/completions
 
 install: all completions
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(LIBEXEC)/sql
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(LIBEXEC) $(DATADIR)/sql
 	install -m 755 $(BINS) $(BINDIR)
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.7 $(MANDIR)/man7
 	install -m 755 $(WORKFLOWS) $(LIBEXEC)
-	install -m 644 scripts/report.awk scripts/cache.conf.example $(LIBEXEC)
-	install -m 644 scripts/sql/* $(LIBEXEC)/sql
+	install -m 644 $(WORKFLOW_PARTS) $(LIBEXEC)
+	install -m 644 scripts/cache.conf.example $(DATADIR)
+	install -m 644 scripts/sql/* $(DATADIR)/sql
 	install -m 644 $(B)/completions/llmutils.bash $(BASHDIR)/llmutils
 	cd $(BASHDIR) && for t in $(TOOLS); do ln -sf llmutils $$t; done
 	install -m 644 $(B)/completions/_llmutils $(ZSHDIR)
 
 uninstall:
 	rm -f $(TOOLS:%=$(BINDIR)/%) $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1)) \
-		$(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7)) $(patsubst scripts/%,$(LIBEXEC)/%,$(WORKFLOWS) $(WORKFLOW_DATA)) \
-		$(BASHDIR)/llmutils $(TOOLS:%=$(BASHDIR)/%) $(ZSHDIR)/_llmutils
-	-rmdir $(LIBEXEC)/sql $(LIBEXEC) 2>/dev/null
+		$(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7)) $(patsubst scripts/%,$(LIBEXEC)/%,$(WORKFLOWS) $(WORKFLOW_PARTS)) \
+		$(patsubst scripts/%,$(DATADIR)/%,$(WORKFLOW_DATA)) $(BASHDIR)/llmutils $(TOOLS:%=$(BASHDIR)/%) $(ZSHDIR)/_llmutils
+	-rmdir $(LIBEXEC) $(DATADIR)/sql $(DATADIR) 2>/dev/null
 
+version:
+	@echo $(VERSION)
+
+DIST = $(B)/llmutils-$(VERSION).tar.gz
 dist:
 	@mkdir -p $(B)
-	git archive --prefix=llmutils-$(VERSION)/ -o $(B)/llmutils-$(VERSION).tar.gz HEAD
+	scripts/dist.sh $(VERSION) $(DIST)
+
+# A package of Debian and its source, out of the tarball and scripts/debian.
+deb: dist
+	scripts/deb.sh $(DIST) $(B)/deb
 
 clean:
 	rm -rf $(B)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all check check-san lint bench fuzz fuzz-targets completions install uninstall dist clean
+.PHONY: all check check-san pure lint bench fuzz fuzz-targets completions install uninstall version dist deb clean

@@ -1,13 +1,14 @@
 /*
  * bt-fetch - read the records of a Feishu Bitable; see bt-fetch(1)
  *
- * A page is asked for, written and forgotten.  The rows are counted against the
+ * A page is asked for, written while the next one is waited for, and forgotten.  The rows are counted against the
  * total that the service tells, so that a short export does not look complete.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
@@ -51,6 +52,8 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = 1,
 };
 
+#define OUT_BYTES	(1u << 20)	/* a page of usual records: the next one is asked for before this one is written */
+
 struct column {
 	int	 type;
 	struct span field;	/* its name, decoded; borrowed from the table */
@@ -89,6 +92,15 @@ must(struct fetch *f, enum feishu_result r)
 {
 	if (r != FEISHU_OK)
 		give_up(f, r);
+}
+
+/* The next page has been asked for, and is waited for: what there is goes out. */
+static void
+flush(void *arg)
+{
+	struct fetch *f = arg;
+
+	std_flush(&f->out);
 }
 
 /* ---- columns ---- */
@@ -339,7 +351,9 @@ put_row(struct fetch *f, struct span record)
 		put_cells(f, fields);
 	}
 	buf_adds(&f->row, "}\n");
-	std_put(&f->out, f->row.p, f->row.len);
+	buf_add(&f->out, f->row.p, f->row.len);
+	if (f->out.len >= OUT_BYTES)
+		std_flush(&f->out);
 	f->rows++;
 }
 
@@ -383,8 +397,6 @@ fetch_table(struct fetch *f)
 		f->pages++;
 		for (it = json_open(items); json_next_element(&it, &record); rows++)
 			put_row(f, record);
-		/* The next page is waited for: what there is goes out. */
-		std_flush(&f->out);
 		progress_show(f->rows, rows, p.has_total ? p.total : 0);
 		check_total(f, &p, rows);
 	}
@@ -512,12 +524,15 @@ main(int argc, char *argv[])
 	sig_ignore_pipe();
 	progress_start((enum progress_when)opts.progress, "records");
 
+	io_tune(1);
 	open_source(&f, n == 0 ? NULL : argv[0]);
+	feishu_on_idle(f.table.feishu, flush, &f);
 	if (opts.all_tables)
 		fetch_all(&f);
 	else
 		fetch_table(&f);
 
+	std_flush(&f.out);
 	progress_clear();
 	verbose("written=%llu tables=%llu pages=%llu requests=%llu seconds=%.1f", (unsigned long long)f.rows,
 	    (unsigned long long)f.tables, (unsigned long long)f.pages, (unsigned long long)feishu_requests(f.table.feishu),

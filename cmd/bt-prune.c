@@ -252,8 +252,8 @@ show_old(void *arg, const struct scan *s, struct span text)
 	const struct member *id = scan_find(s, "record_id", 9);
 
 	if (id != NULL && scan_find(s, opts.key, strlen(opts.key)) != NULL && json_is_string(id->val) && is_old(p, s)) {
-		std_out(text.p, text.len);
-		std_out("\n", 1);
+		std_put(&p->removed, text.p, text.len);
+		std_put(&p->removed, "\n", 1);
 	}
 	return true;
 }
@@ -349,6 +349,7 @@ main(int argc, char *argv[])
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
 	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
+	std_flush(&p.removed);
 	if (p.undated != 0)
 		note("%s: %llu rows have no timestamp and are kept", opts.ledger, (unsigned long long)p.undated);
 	if (p.old != 0)

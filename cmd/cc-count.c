@@ -9,6 +9,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "json/expr.h"
+#include "json/layout.h"
 #include "json/path.h"
 #include "json/str.h"
 #include "ndjson/filter.h"
@@ -41,6 +42,8 @@ static const struct tool tool = {
 
 enum { N_COUNTS = 3, NUMBER_MAX = 20 };
 
+#define NOWHERE	SIZE_MAX
+
 /* The name of a count, as bytes and as ,"name": */
 struct name {
 	struct buf text, json;
@@ -50,12 +53,15 @@ struct cc_count {
 	struct path *paths;
 	size_t	 n_paths;
 	struct name name[N_COUNTS];
-	size_t	 shortest;		/* of the names */
 	size_t	 room;			/* what a line may grow by */
 	uint64_t written;
 };
 
 struct worker {
+	struct layout layout;
+	size_t	*at;			/* where the fields stand in such records; NOWHERE */
+	struct { size_t at; int which; } have[N_COUNTS];	/* the counts that these have already, in order */
+	int	 n_have;
 	struct expr *expr;
 	struct botrun botrun;
 	struct buf text, reason;
@@ -124,46 +130,53 @@ put_number(char *to, uint64_t n)
 	return mempcpy(to, p, (size_t)(digits + sizeof digits - p));
 }
 
-/* The counts that the record has already; of equal names the last. */
+/* The fields, and the counts that the record has already; of equal names the last. */
 static void
-find_counts(const struct cc_count *cc, const struct scan *s, const struct member *have[N_COUNTS])
+find_members(const struct cc_count *cc, struct worker *w, const struct scan *s)
 {
-	for (const struct member *m = s->m; m < s->m + s->n; m++) {
-		if (m->key.len < cc->shortest)	/* nearly all; escapes only make a name longer */
+	if (w->at == NULL)
+		w->at = mem_zero(cc->n_paths + 1, sizeof *w->at);
+	for (size_t i = 0; i < cc->n_paths; i++) {
+		const struct path_step *step = cc->paths[i].step;
+		const struct member *m = step->name == NULL ? NULL : scan_find(s, step->name, step->len);
+
+		w->at[i] = m == NULL ? NOWHERE : (size_t)(m - s->m);
+	}
+	w->n_have = 0;
+	for (int i = 0; i < N_COUNTS; i++) {
+		const struct member *m = scan_find(s, cc->name[i].text.p, cc->name[i].text.len);
+		int k;
+
+		if (m == NULL)
 			continue;
-		for (int i = 0; i < N_COUNTS; i++)
-			if (json_spells(m->key, cc->name[i].text.p, cc->name[i].text.len))
-				have[i] = m;
+		for (k = w->n_have++; k > 0 && w->have[k - 1].at > (size_t)(m - s->m); k--)
+			w->have[k] = w->have[k - 1];
+		w->have[k].at = (size_t)(m - s->m);
+		w->have[k].which = i;
 	}
 }
 
 /* The line with the counts put into it: in place where it has them, else behind its last member. */
 static void
-put_record(const struct cc_count *cc, const struct record *r, const struct counts *c, struct buf *out)
+put_record(const struct cc_count *cc, const struct worker *w, const struct record *r, const struct counts *c, struct buf *out)
 {
 	const uint64_t number[N_COUNTS] = { c->ch, c->en, c->total };
-	const struct member *have[N_COUNTS] = { NULL };
+	bool has[N_COUNTS] = { false };
 	const char *p = r->line.p, *brace = r->text.p + r->text.len - 1, *end = p + r->line.len;
 	char *to = buf_reserve(out, r->line.len + cc->room);	/* one check for all that follows */
 	bool comma = r->scan->n != 0;
 
-	find_counts(cc, r->scan, have);
-	/* Always the one that comes next in the line. */
-	for (;;) {
-		int next = -1;
+	for (int i = 0; i < w->n_have; i++) {
+		struct span old = r->scan->m[w->have[i].at].val;
 
-		for (int i = 0; i < N_COUNTS; i++)
-			if (have[i] != NULL && have[i]->val.p >= p && (next == -1 || have[i]->val.p < have[next]->val.p))
-				next = i;
-		if (next == -1)
-			break;
-		to = mempcpy(to, p, (size_t)(have[next]->val.p - p));
-		to = put_number(to, number[next]);
-		p = have[next]->val.p + have[next]->val.len;
+		to = mempcpy(to, p, (size_t)(old.p - p));
+		to = put_number(to, number[w->have[i].which]);
+		p = old.p + old.len;
+		has[w->have[i].which] = true;
 	}
 	to = mempcpy(to, p, (size_t)(brace - p));
 	for (int i = 0; i < N_COUNTS; i++) {
-		if (have[i] != NULL)
+		if (has[i])
 			continue;
 		to = mempcpy(to, cc->name[i].json.p + !comma, cc->name[i].json.len - !comma);
 		to = put_number(to, number[i]);
@@ -184,10 +197,17 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 
 	if (opts.expr != NULL && (reason = add_expr(w, r, &c)) != NULL)
 		return reason;
-	for (size_t i = 0; i < cc->n_paths; i++)
-		if (path_find(&cc->paths[i], r->scan, &v))
+	if (!layout_same(&w->layout, r->scan))
+		find_members(cc, w, r->scan);
+	for (size_t i = 0; i < cc->n_paths; i++) {
+		if (w->at[i] == NOWHERE)
+			continue;
+		if (cc->paths[i].n == 1)
+			add_value(w, r->scan->m[w->at[i]].val, &c);
+		else if (path_find(&cc->paths[i], r->scan, &v))
 			add_value(w, v, &c);
-	put_record(cc, r, &c, out);
+	}
+	put_record(cc, w, r, &c, out);
 	w->written++;
 	return NULL;
 }
@@ -209,6 +229,8 @@ free_worker(void *state)
 {
 	struct worker *w = state;
 
+	layout_free(&w->layout);
+	free(w->at);
 	expr_free(w->expr);
 	botrun_free(&w->botrun);
 	buf_free(&w->text);
@@ -250,7 +272,7 @@ check_expr(void)
 static void
 make_names(struct cc_count *cc)
 {
-	static const char *const names[N_COUNTS] = { "ch_characters", "en_characters", "total_characters" };	/* no shorter one than the first */
+	static const char *const names[N_COUNTS] = { "ch_characters", "en_characters", "total_characters" };
 
 	if (scan_utf8(opts.prefix, strlen(opts.prefix)) != NULL)
 		opt_misuse("--prefix: not UTF-8");
@@ -263,7 +285,6 @@ make_names(struct cc_count *cc)
 		buf_addc(&name->json, ':');
 		cc->room += name->json.len + NUMBER_MAX;
 	}
-	cc->shortest = cc->name[0].text.len;
 }
 
 static void

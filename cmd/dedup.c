@@ -99,6 +99,15 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 	return NULL;
 }
 
+/* The set may be larger than any cache: have the places of the block's keys on their way before the first is looked at. */
+static void
+prefetch_keys(struct dedup *d, const struct found *f)
+{
+	keyset_reserve(&d->set, f->n);
+	for (size_t i = 0; i < f->n; i++)
+		keyset_prefetch(&d->set, f->v[i].key);
+}
+
 /* Keep the block's new records.  Neighbours make one run: they stand next to each other in the block. */
 static void
 commit_block(void *ctx, void *state, struct buf *out)
@@ -109,9 +118,7 @@ commit_block(void *ctx, void *state, struct buf *out)
 	size_t n_fresh = 0;
 
 	f->fresh = mem_grow(f->fresh, &f->fresh_cap, f->n, sizeof *f->fresh);
-	keyset_reserve(&d->set, f->n);
-	for (size_t i = 0; i < f->n; i++)
-		keyset_prefetch(&d->set, f->v[i].key);
+	prefetch_keys(d, f);
 	for (size_t i = 0; i < f->n; i++) {
 		struct span line = f->v[i].line;
 
@@ -155,27 +162,30 @@ free_found(void *state)
 static const char *
 take_seen(void *ctx, void *state, const struct record *r, struct buf *out)
 {
-	struct dedup *d = ctx;
-	struct fingerprint key;
-
-	(void)out;
-	if (hash_key(d, r->scan, state, &key))
-		keyset_add(&d->set, key);
+	(void)take_record(ctx, state, r, out);
 	return NULL;
 }
 
 static void
-free_scratch(void *state)
+commit_seen(void *ctx, void *state, struct buf *out)
 {
-	buf_free(state);
+	struct dedup *d = ctx;
+	struct found *f = state;
+
+	(void)out;
+	prefetch_keys(d, f);
+	for (size_t i = 0; i < f->n; i++)
+		keyset_add(&d->set, f->v[i].key);
+	f->n = 0;
 }
 
 static int
 load_seen(struct dedup *d)
 {
-	struct filter_opts o = { .max_line = INT64_MAX / 2, .jobs = 1, .progress = PROGRESS_NEVER };
+	struct filter_opts o = { .max_line = INT64_MAX / 2, .jobs = opts.in.jobs, .progress = PROGRESS_NEVER };
 	struct filter f = {
-		.opts = &o, .ctx = d, .state_size = sizeof(struct buf), .state_free = free_scratch, .record = take_seen,
+		.opts = &o, .ctx = d, .state_size = sizeof(struct found), .state_free = free_found,
+		.record = take_seen, .commit = commit_seen,
 	};
 	struct filter_totals t = { 0 };
 	int st = ST_OK;

@@ -59,12 +59,28 @@ struct run {
 	struct span id, time, type, body;
 };
 
-static struct span
-value(const struct scan *s, const char *name)
+/* In one pass; the last of a name counts. */
+static struct run
+read_run(const struct record *r)
 {
-	const struct member *m = scan_find(s, name, strlen(name));
+	struct span run_id = { NULL, 0 };
+	struct run run = { .r = r };
 
-	return m != NULL ? m->val : (struct span){ NULL, 0 };
+	for (const struct member *m = r->scan->m, *end = m + r->scan->n; m < end; m++) {
+		if (JSON_SPELLS(m->key, "id"))
+			run.id = m->val;
+		else if (JSON_SPELLS(m->key, "run_id"))
+			run_id = m->val;
+		else if (JSON_SPELLS(m->key, "run_type"))
+			run.type = m->val;
+		else if (JSON_SPELLS(m->key, "start_time"))
+			run.time = m->val;
+		else if (opts.from == FROM_OUTPUTS ? JSON_SPELLS(m->key, "outputs") : JSON_SPELLS(m->key, "inputs"))
+			run.body = m->val;
+	}
+	if (run.id.p == NULL)
+		run.id = run_id;
+	return run;
 }
 
 static void
@@ -205,17 +221,13 @@ static const char *
 take_run(void *ctx, void *state, const struct record *r, struct buf *out)
 {
 	struct worker *w = state;
-	const struct scan *s = r->scan;
-	struct run run = { .r = r, .id = value(s, "id"), .time = value(s, "start_time"), .type = value(s, "run_type"),
-	    .body = value(s, opts.from == FROM_OUTPUTS ? "outputs" : "inputs") };
+	struct run run = read_run(r);
 	const char *reason = NULL;
 	size_t n = 0;
 
 	(void)ctx;
 	w->finder.role = (enum message_role)opts.role;
 	w->finder.from_outputs = opts.from == FROM_OUTPUTS;
-	if (run.id.p == NULL)
-		run.id = value(s, "run_id");
 	if (run.id.p == NULL || json_is_null(run.id))
 		return "no id: not a run";
 	if (opts.expr != NULL)

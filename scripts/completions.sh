@@ -104,7 +104,7 @@ awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 		print "}"
 		sub(/ $/, "", tools)
 		print "complete -F _llmutils " tools
-	}' "$table" >"$1/llmutils.bash"
+	}' "$table" >"$1/.bash.$$"
 
 awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 	function spec(s) {	# inside [..] or after : of an _arguments specification, in single quotes
@@ -140,4 +140,8 @@ awk -F '\t' -v tools="$(echo "$tools" | tr '\n' ' ')" '
 		for (i = 1; i <= count; i++)
 			print t[i] ")\n\t_arguments -s -S \\\n" lines[t[i]] "\n\t;;"
 		print "esac"
-	}' "$table" >"$1/_llmutils"
+	}' "$table" >"$1/.zsh.$$"
+
+# In one step: another make may be reading them.
+mv "$1/.bash.$$" "$1/llmutils.bash"
+mv "$1/.zsh.$$" "$1/_llmutils"

@@ -206,7 +206,7 @@ replaced() {	# TEXT WORD VALUE
 sql_of() {	# FILE
 	local text index=${department}_logs_timestamp
 
-	text=$(grep -v '^--' "$here/sql/$1")
+	text=$(grep -v '^--' "$data/sql/$1")
 	text=$(replaced "$text" DATASET "$dataset")
 	# PostgreSQL cuts a name that is too long, and then takes one index for another.
 	((${#index} <= 63)) || index=etl_$(printf '%s' "$department" | sha256sum | head -c 32)
@@ -294,7 +294,7 @@ create_usage_table() {
 		return
 	fi
 	! has_table daily_character_usage || return 0
-	sql=$(sed -n '/^CREATE TABLE IF NOT EXISTS daily_character_usage/,/^);/p' "$here/sql/logs.$engine.sql")
+	sql=$(sed -n '/^CREATE TABLE IF NOT EXISTS daily_character_usage/,/^);/p' "$data/sql/logs.$engine.sql")
 	query /dev/null create_in_turn "$sql" || finish
 }
 
@@ -306,7 +306,7 @@ bigquery_table() {	# NAME
 bigquery_usage_table() {
 	bigquery_table daily_character_usage >/dev/null 2>&1 ||
 		"${bin}bq-load" "${loud[@]}" --project "$project" --table "$dataset.daily_character_usage" --create \
-			--schema "$here/sql/usage.bigquery.json" --cluster department,date </dev/null
+			--schema "$data/sql/usage.bigquery.json" --cluster department,date </dev/null
 }
 
 # To name an SQLite database that is not there would create it.
@@ -393,7 +393,7 @@ stages_load() {
 	if [[ $engine == bigquery ]]; then
 		[[ -n $location ]] || bigquery_table "${department}_logs" >/dev/null 2>&1 || location=asia-east1
 		"${bin}bq-load" -v --project "$project" --table "$dataset.${department}_logs" --job-id "$load" \
-			--create --schema "$here/sql/logs.bigquery.json" --partition timestamp --cluster user_name \
+			--create --schema "$data/sql/logs.bigquery.json" --partition timestamp --cluster user_name \
 			${location:+--location "$location"} "${keep_rejects[@]}" <&8 2>&3
 	else
 		"${bin}sql-load" -v --table "${department}_logs" --load-id "$load" "${keep_rejects[@]}" <&8 2>&3

@@ -1,8 +1,10 @@
 #!/bin/sh
-# install-deps.sh [build|test] - install what is missing to build (or also to test) llmutils.
+# install-deps.sh [build|test|deb|list] - install what is missing to build (or also to test or package) llmutils.
 #
 #   build   compiler, libraries and Node.js (the stand-ins of quickstart.sh); the default
 #   test    the same, and what scripts/test.sh runs
+#   deb     as build, and what make deb runs
+#   list    install nothing: print the packages that the program is built from, there or not, one a line
 #
 # For Debian 12+ and Ubuntu 22.04+.  Where nothing is missing it does nothing, needs neither root nor a
 # network and prints nothing.  Else it installs with apt-get, as root or through sudo; without either
@@ -14,6 +16,7 @@ usage() {
 }
 
 missing=
+all=
 
 add() {
 	case " $missing " in
@@ -23,28 +26,39 @@ add() {
 }
 
 # What counts is what can be used, not which package brought it: a compiler or Node.js may come from elsewhere.
+present() {	# CMD...
+	[ -z "$all" ] && "$@" >/dev/null 2>&1
+}
+
 command_from() {	# COMMAND PACKAGE
-	command -v "$1" >/dev/null 2>&1 || add "$2"
+	present command -v "$1" || add "$2"
+}
+
+installed() {	# PACKAGE
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
 header_from() {	# HEADER PACKAGE
-	[ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] ||
-		[ "$(dpkg-query -W -f '${db:Status-Status}' "$2" 2>/dev/null)" = installed ] || add "$2"
+	present test -e "/usr/include/$1" || present test -e "/usr/local/include/$1" || present installed "$2" || add "$2"
 }
 
 library_from() {	# PKG-CONFIG-NAME PACKAGE
-	pkg-config --exists "$1" 2>/dev/null || add "$2"
+	present pkg-config --exists "$1" || add "$2"
 }
 
 need_build() {
 	command_from gcc gcc
 	command_from make make
-	command_from pkg-config pkg-config
 	command_from bash bash
 	command_from flock util-linux
 	command_from node nodejs
 	[ -d /etc/ssl/certs ] || add ca-certificates
 	header_from stdio.h libc6-dev
+	need_libraries
+}
+
+need_libraries() {
+	command_from pkg-config pkg-config
 	header_from jq.h libjq-dev		# jq 1.6 has no .pc file
 	library_from libcurl libcurl4-openssl-dev
 	library_from zlib zlib1g-dev
@@ -65,6 +79,7 @@ need_test() {
 	command_from clang clang
 	command_from npm npm
 	command_from zsh zsh
+	command_from valgrind valgrind
 	command_from python3 python3
 	python3 -c 'import yaml' 2>/dev/null || add python3-yaml
 	command_from ps procps
@@ -73,6 +88,13 @@ need_test() {
 	need_browser
 	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || add postgresql
 	[ -e /usr/share/unicode/Scripts.txt ] || add unicode-data
+}
+
+need_deb() {
+	present installed build-essential || add build-essential	# as dpkg-buildpackage sees it
+	command_from dh debhelper
+	command_from lintian lintian
+	header_from cmocka.h libcmocka-dev
 }
 
 # For the page of trace-serve.  Ubuntu's package is a snap in disguise, which does not run everywhere: there the test is skipped.
@@ -145,6 +167,17 @@ test)
 	install_missing
 	need_clang_rt
 	install_missing
+	;;
+deb)
+	need_build
+	need_deb
+	install_missing
+	;;
+list)
+	all=1
+	need_libraries
+	# shellcheck disable=SC2086	# a list of words
+	printf '%s\n' $missing
 	;;
 -h | --help)
 	usage

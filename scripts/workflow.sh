@@ -8,6 +8,9 @@ unset CDPATH	# else cd may go elsewhere, and prints where
 umask 077
 
 bin='' tmp='' group='' sleeper='' caught='' status=0
+# What people may read and change stands beside the workflows in the checkout, and below share where they are installed.
+data=$here
+[[ -d $data/sql ]] || data=$here/../../share/llmutils
 started=${EPOCHREALTIME/./}
 
 # The comment at the top of the workflow.

@@ -301,7 +301,7 @@ done
 if [ -z "${all-}" ]; then
 	ok 'it is installed' make -s -C "$top" -o all B="$B" DESTDIR="$T/root" PREFIX=/usr/local install
 	fresh cron
-	ok 'it runs in an empty environment' status 0 env -i PATH=/usr/bin:/bin "$T/root/usr/local/share/llmutils/archive.sh" --max-size 20K
+	ok 'it runs in an empty environment' status 0 env -i PATH=/usr/bin:/bin "$T/root/usr/local/libexec/llmutils/archive.sh" --max-size 20K
 	is 'and does its work with the installed tools' "$(actions "$out")" 'compress 3 expire 3 rotate 3 '
 	for f in man/llmutils-archive.7 README.md README.zh-CN.md; do
 		line=$(grep '^[0-9]* [0-9]* \* \* \* .*/archive\.sh' "$top/$f")

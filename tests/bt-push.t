@@ -175,6 +175,10 @@ gen 1 250 >in
 ok 'more than a call may hold is halved' status 0 bt-push --ledger ledger --batch 200 in
 is 'and all arrive once' "$(keys | grep -c '^r')" 250
 is 'no rows twice' "$(keys | sort | uniq -d | wc -l)" 0
+before=$(get /_test/stats | json 'r.calls.batch_create')
+gen 1000 2999 | bt-push --ledger ledger >out 2>err
+is 'by default far too many: 1000, 500, 250 and 125 rows are refused, and then all pass by 63 at most' \
+	"$(get /_test/stats | json 'r.calls.batch_create') $(wc -l <out)" "$((before + 4 + 16 + 16)) 2000"
 gen 300 349 >in
 ok 'batches by bytes' status 0 bt-push --ledger ledger --batch-bytes 1024 in
 ok 'more than one of them' test "$(get /_test/stats | json 'r.writes.batch_create')" -gt 5

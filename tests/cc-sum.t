@@ -227,6 +227,40 @@ else
 	skip 5 'memory is not measured here'
 fi
 
+# times of an hour that was seen before are not read anew, but those with an escape are
+for z in UTC Asia/Taipei America/New_York Australia/Lord_Howe Asia/Kathmandu -03:30; do
+	awk -v seed=7 'BEGIN {
+		srand(seed)
+		split("2026-11-01T0 2026-03-08T0 2026-04-04T1 2026-04-05T0 2026-10-03T1 2025-12-31T2 2026-01-01T0 2024-02-29T1 1970-01-01T0", day, " ")
+		split("Z|Z|Z|+08:00|-05:00|+05:45|+0530|-03||z|X|,5Z|.5Z|5Z|+24:00", zone, "|")
+		split(".5|.123456|.|,25|.000000001||||", fraction, "|")
+		for (i = 0; i < 20000; i++)
+			printf "%s%d:%d%d:%d%d%s%s\n", day[1 + int(rand() * 9)], rand() * 10, rand() * 6.02, rand() * 10, rand() * 6.05, rand() * 10,
+			    fraction[1 + int(rand() * 9)], zone[1 + int(rand() * 15)]
+	}' >times
+	sed 's/.*/{"t":"&"}/' times >seen
+	sed 's/^\(.\)\(.*\)/{"t":"\\u003\1\2"}/' times >anew
+	for cut in day hour month; do
+		cc-sum --tz $z --by d=t:$cut,x=t:hour --count --sum '' -q --rejects seen.bad seen >seen.out 2>seen.err
+		cc-sum --tz $z --by d=t:$cut,x=t:hour --count --sum '' -q --rejects anew.bad --jobs 1 anew >anew.out 2>anew.err
+		sed 's/\\u003//' anew.bad >anew.bad.plain
+		same "20000 times by $cut in $z, seen before or not" seen.out anew.out
+		same '... and those that are none' seen.bad anew.bad.plain
+		rm -f seen.bad anew.bad
+	done
+done
+ok '... many are good, many are not' test "$(wc -l <seen.out)" -gt 100 -a "$(wc -l <anew.bad.plain)" -gt 1000
+
+# members in the order of the record before, and not
+check 'members change places' '{"a":"x","n":1,"m":5}
+{"n":2,"a":"x","m":5}
+{"n":4,"a":"x","a":"y"}
+{"a":"z","\u0061":"x","n":8}
+{"a":"x","n":16,"m":{"n":7},"n":32}
+{"a":"y","n":64,"m":5}
+{"a":"y","o":3,"m":5}' '{"a":"x","n":43}
+{"a":"y","n":68}' --by a --sum n
+
 # against Python
 if command -v python3 >/dev/null && python3 -c 'import zoneinfo; zoneinfo.ZoneInfo("Asia/Taipei")' 2>/dev/null; then
 	n=20000; [ -z "$SAN" ] || n=5000

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.t - make install and uninstall mirror each other, what is installed works, completions complete.
+# install.t - make install and uninstall mirror each other, what is installed works, completions complete; the tarball is the same again.
 . "${0%/*}/lib.sh"
 
 tools=$(cd "$top/cmd" && for f in *; do echo "${f%.c}"; done)
@@ -23,13 +23,32 @@ for t in $tools; do
 	ok "its completion is" grep -q "complete -F .* $t\b" root/usr/share/bash-completion/completions/$t
 done
 ok 'the section 7 pages are' test -s root/usr/share/man/man7/llmutils.7 -a -s root/usr/share/man/man7/llmutils-sync.7
-ok 'the job is' test -x root/usr/share/llmutils/sync.sh
+for f in "$top"/man/*.7; do
+	ok "${f##*/} is" test -s "root/usr/share/man/man7/${f##*/}"
+done
+is 'the jobs are, and what they are made of' "$(cd root/usr/libexec/llmutils && stat -c '%n %a' -- * | tr '\n' ' ')" \
+	'archive.sh 755 cache.sh 755 etl.sh 755 report.awk 644 sync.sh 755 workflow.sh 644 '
+is 'each job of the tree is' "$(cd "$top/scripts" && grep -l '/workflow\.sh"$' -- *.sh | tr '\n' ' ')" 'archive.sh cache.sh etl.sh sync.sh '
+is 'SQL is' "$(ls root/usr/share/llmutils/sql)" "$(ls "$top/scripts/sql")"
+is 'and the example' "$(cd root/usr/share/llmutils && ls)" "$(printf 'cache.conf.example\nsql')"
+is 'nothing else is' "$(sed 's|^\./||' installed | grep -v -e '^usr/bin/' -e '^usr/share/man/man[17]/' -e '^usr/share/bash-completion/completions/' \
+	-e '^usr/share/zsh/site-functions/_llmutils$' -e '^usr/libexec/llmutils/' -e '^usr/share/llmutils/')" ''
+is 'nor a tool, page or completion that is none' "$(ls root/usr/bin root/usr/share/man/man1 | sed '/:$/d; /^$/d; s/\.1$//' | sort -u | grep -v '^other$')" \
+	"$(echo "$tools" | sort)"
+is 'in a package, all is for everybody to read' "$(find root ! -type l ! -perm -a=r)" ''
+# Whatever a page or a README says is at /usr/local/..., share/llmutils/... or libexec/llmutils/....
+grep -hoE '\b(share|libexec)/llmutils/[A-Za-z0-9_./-]+' "$top"/man/*.[17] "$top"/README*.md "$top"/scripts/*.sh | sed 's/[.,]$//' | sort -u >documented
+ok 'installed files are documented' test -s documented
+while read -r f; do
+	[ -e "root/usr/$f" ] || echo "$f"
+done <documented >missing
+is 'and all that are documented are installed' "$(cat missing)" ''
 mkdir work
 cd work || exit 1
-run env -i PATH=/usr/bin:/bin "$T/root/usr/share/llmutils/sync.sh"
+run env -i PATH=/usr/bin:/bin "$T/root/usr/libexec/llmutils/sync.sh"
 is 'the installed job finds the installed tools' "$st $(grep -c '^ls-fetch: no API key' "$err")" '2 1'
 ok 'the installed etl.sh finds its SQL' sh -c 'env -i PATH=/usr/bin:/bin "$0/etl.sh" write --department test_org <"$1"; [ $? = 1 ] && env -i PATH=/usr/bin:/bin "$0/etl.sh" summary --department test_org --date 2021-01-01' \
-	"$T/root/usr/share/llmutils" "$top/tests/data/entries.ndjson"
+	"$T/root/usr/libexec/llmutils" "$top/tests/data/entries.ndjson"
 cd "$T" || exit 1
 ok 'once more' status 0 install install
 tree >again
@@ -37,6 +56,60 @@ same 'installs the same' again installed
 ok 'make uninstall' status 0 install uninstall
 tree >after
 same 'leaves only what was there before' after before
+is 'and no folder of its own' "$(find root -name 'llmutils*')" ''
+ok 'make uninstall where nothing is' status 0 install uninstall
+
+# ---- the version ----
+
+version=$(make -s -C "$top" version)
+for t in $tools; do
+	[ "$("$B/$t" --version | sed 's/.* //')" = "$version" ] || echo "$t"
+done >wrong
+is 'every tool has the version of the Makefile' "$(cat wrong)" ''
+is 'CHANGELOG.md has it first' "$(sed -n 's/^## \[Unreleased\]: *\([0-9.]*\).*/\1/p; s/^## \[\([0-9][0-9.]*\)\].*/\1/p' "$top/CHANGELOG.md" | head -n 1)" "$version"
+
+# ---- the tarball ----
+
+# What is here, without what git knows.
+tree_of() { (cd "$top" && tar -c --exclude=node_modules .ci .github .gitignore ./*.md LICENSE Makefile cmd lib man scripts tests) | tar -x -C "$1"; }
+mkdir src build
+tree_of src
+dist() { make -s -C "$1" B="$T/build/$2" dist; }
+export SOURCE_DATE_EPOCH=1767225600
+name=llmutils-$version
+ok 'make dist' status 0 dist src 1
+touch src/Makefile
+chmod g+w,o-r src/README.md
+ok 'once more, later, under another umask' status 0 sh -c 'umask 077 && make -s -C src B="$0/build/2" dist' "$T"
+same 'gives the same bytes' build/2/$name.tar.gz build/1/$name.tar.gz
+unset SOURCE_DATE_EPOCH
+mkdir unpacked
+tar -xzf build/1/$name.tar.gz -C unpacked
+is 'all is in one folder' "$(ls -A unpacked)" "$name"
+is 'with nothing of a build, of git or of a person' "$(ls -A unpacked/$name | sort | tr '\n' ' ')" \
+	"$(cd src && ls -A | sort | tr '\n' ' ')"
+is 'owned by nobody here' "$(tar -tvzf build/1/$name.tar.gz --numeric-owner | awk '{ print $2 }' | sort -u)" 0/0
+ok 'what is unpacked' status 0 dist unpacked/$name 3
+same 'makes itself again' build/3/$name.tar.gz build/1/$name.tar.gz
+ok 'it can be built without git: make knows how' status 0 make -s -n -C unpacked/$name B="$T/build/4" all
+ok 'and a tool of it is' status 0 make -s -C unpacked/$name B="$T/build/4" CFLAGS='-O0 -Wno-cpp' "$T/build/4/log-check"
+is 'which has the version' "$(build/4/log-check --version)" "log-check (llmutils) $version"
+if command -v git >/dev/null; then
+	(cd unpacked/$name && git init -q && git config user.name t && git config user.email t@t && git add -A && git commit -q -m one)
+	echo secret >unpacked/$name/notes
+	ok 'in a repository' status 0 dist unpacked/$name 5
+	is 'it has what git tracks' "$(tar -tzf build/5/$name.tar.gz)" "$(tar -tzf build/1/$name.tar.gz)"
+	is 'at the time of the commit' "$(tar -tvzf build/5/$name.tar.gz --full-time | awk '{ print $4, $5 }' | sort -u)" \
+		"$(date -u -d "@$(git -C unpacked/$name log -1 --format=%ct)" '+%Y-%m-%d %H:%M:%S')"
+	git clone -q unpacked/$name clone
+	ok 'in a clone' status 0 dist clone 6
+	same 'it is the same' build/6/$name.tar.gz build/5/$name.tar.gz
+	echo >>clone/LICENSE
+	run dist clone 7
+	is 'a change that is not committed is told' "$st $(cat "$err")" '0 dist.sh: note: there are changes that are not committed'
+else
+	skip 6 'git is not installed'
+fi
 
 # ---- completions ----
 

@@ -123,6 +123,33 @@ for j in 1 4; do
 	rec-rotate --dir j --max-size 1M --jobs $j --session-days 9999 >/dev/null
 	same "--jobs $j: the same bytes" "$(echo j/archive/*.gz)" two.gz
 done
+# Many files at once: small ones, an empty one, one of several blocks, one that is compressed already, and one that cannot be.
+new_tree many
+mkdir many/archive
+for i in 1 2 3 4 5 6 7 8 9; do
+	head -n $((i * 150)) big >many/archive/2025-12-0${i}_errors_20260102T030405.000006Z.json
+done
+: >many/archive/2025-12-03_errors_20260102T030405.000006Z.json
+cat big big big big >many/archive/2025-12-04_errors_20260102T030405.000006Z.json
+gzip -c many/archive/2025-12-06_errors_20260102T030405.000006Z.json >many/archive/2025-12-06_errors_20260102T030405.000006Z.json.gz
+echo other | gzip -c >many/archive/2025-12-07_errors_20260102T030405.000006Z.json.gz
+for left in .compress.tmp .compress.1.tmp .compress.63.tmp; do echo half >many/archive/$left; done
+contents many | sort >want
+for j in 1 2 5; do
+	rm -rf j; cp -a many j
+	ok "many files, --jobs $j: one does not fit" status 3 rec-rotate --dir j --session-days 9999 --error-days 9999 --jobs $j
+	cat "$out" "$err" >told.$j
+	(cd j && find . -type f -exec sha256sum {} + | sort -k 2) >sums.$j
+	contents j | sort >got
+	same '... every line is there' got want
+done
+is '... all but that are told' "$(grep -c '"action":"compress"' told.1) $(grep -c '"action":"discard"' told.1) $(grep -c 'does not hold' told.1)" '8 3 1'
+is '... what half was made is gone' "$(find j/archive -name '*.tmp')" ''
+same '... two threads: the same, told in the same order' told.2 told.1
+same '... five' told.5 told.1
+same '... the same files from two' sums.2 sums.1
+same '... and five' sums.5 sums.1
+
 new_tree t
 rows 0 10 >t/by_date/$name.json
 size=$(stat -c %s t/by_date/$name.json)

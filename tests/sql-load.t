@@ -60,6 +60,13 @@ sql-load: bad:9: the table has no column 'odd'"
 	ok "$e: --ignore-unknown leaves members out" sh -c 'echo "{\"id\":8,\"odd\":1}" | sql-load -d "$0" -t t --ignore-unknown' "$DB"
 	is "$e: and loads the row" "$(q 'SELECT count(*) AS n FROM t WHERE id = 8')" '{"n":1}'
 
+	printf '{"id":%s}\n' -9223372036854775808 -1 0 999999999999999999 1000000000000000000 9223372036854775807 >ends
+	ok "$e: integers to both ends" status 0 sql-load -d "$DB" -t ends --create ends
+	q 'SELECT id FROM ends ORDER BY id' >got
+	same "$e: come back" got ends
+	printf '{"id":%s}\n' 9223372036854775808 -9223372036854775809 >over
+	ok "$e: and not beyond them" status 1 sql-load -d "$DB" -t ends over
+	is "$e: ... both" "$(grep -c 'does not fit into 64 bits' "$err")" 2
 	seq 1 20 | awk '{ print "{\"id\":" ($1 == 7 ? "\"x\"" : $1) "}" }' >strict
 	ok "$e: --strict stops at the first bad row" status 1 sql-load -d "$DB" -t strict --create --types id=integer --strict strict
 	is "$e: with what stood before it loaded" "$(q 'SELECT count(*) AS n, max(id) AS m FROM strict')" '{"n":6,"m":6}'
@@ -401,6 +408,61 @@ is '... loaded' "$(q 'SELECT count(*) AS n FROM granted')" '{"n":1100}'
 q 'CREATE TABLE fine (t timestamptz)'
 echo '{"t":"2026-06-19T23:59:59.9999999Z"}' | sql-load -d "$DB" -t fine
 is 'more digits of a second than there are do not make it the next day' "$(q 'SELECT * FROM fine')" '{"t":"2026-06-19T23:59:59.999999Z"}'
+
+# Rows that the server gets while the batch is still being gathered (256 KiB of lines and more).
+long=$(printf '%0100d' 0)
+q "CREATE TABLE fed (id int PRIMARY KEY, v int CHECK (v < 1000), s text, d text DEFAULT 'none'); CREATE TABLE unfed (LIKE fed INCLUDING ALL)"
+seq 1 9000 | awk -v s="$long" '{ id = $1; v = 1; d = "" }
+	$1 % 2003 == 0 { v = 1000 } $1 % 2500 == 0 { id = 7 } $1 % 1777 == 0 { v = "\"x\"" } $1 == 6001 { print "{\"id\":" } $1 > 6500 && $1 < 6510 { d = ",\"d\":\"d\"" }
+	{ print "{\"id\":" id ",\"v\":" v ",\"s\":\"" s "\\t台\\\\\"" d "}" }' >feed
+for how in fail ignore update; do
+	rm -f rej.fed rej.unfed
+	ok "$how: bad rows of a batch that was fed" status 1 sql-load -v -d "$DB" -t fed -k id --on-conflict $how --rejects rej.fed feed
+	like '... in few transactions' "$err" 'batches=3 '
+	run sql-load -d "$DB" -t unfed -k id --on-conflict $how --rejects rej.unfed -b 100 feed
+	q 'SELECT * FROM fed ORDER BY id' >got
+	q 'SELECT * FROM unfed ORDER BY id' >want
+	same '... as in small batches: the rows' got want
+	is '... of which there are many' "$(($(wc -l <got) > 8900))" 1
+	sort rej.fed >got
+	sort rej.unfed >want
+	same '... and the rejects' got want
+	q 'DELETE FROM fed; DELETE FROM unfed'
+done
+grep -v '"d":"d"' feed | head -n 4500 | grep -v -e '"v":1000' -e '"v":"x"' -e '"id":7,' >good
+is 'rows to feed' "$(($(wc -c <good) > 500000))" 1
+mkfifo fed.fifo
+sql-load -d "$DB" -t fed --linger 1h <fed.fifo 2>fed.err & pid=$!
+tap_pids="$tap_pids $pid"
+exec 7>fed.fifo
+cat good >&7
+has() { [ "$(q 'SELECT count(*) AS n FROM fed')" = "{\"n\":$1}" ]; }
+ok 'rows that the server has got do not wait for --linger' within 30 has "$(wc -l <good)"
+sed 's/"id":/&10000/' good >&7
+feeding() { q "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'sql-load' AND query LIKE '%COPY%FROM STDIN%'" | grep -q 1; }
+within 30 feeding
+kill $pid
+exec 7>&-
+wait $pid 2>/dev/null
+is 'a signal while the batch is fed' "$? $(q 'SELECT count(*) AS n FROM llmutils_loads')" '143 {"n":0}'
+for name in '' '--load-id fed'; do
+	q 'DELETE FROM fed'
+	# shellcheck disable=SC2086
+	sql-load -d "$DB" -t fed $name <fed.fifo 2>fed.err & pid=$!
+	tap_pids="$tap_pids $pid"
+	exec 7>fed.fifo
+	cat good >&7
+	within 30 feeding
+	q "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sql-load'" >/dev/null
+	sed 's/"id":/&10000/' good >&7
+	exec 7>&-
+	wait $pid
+	is "a connection that is lost while the batch is fed $name" "$? $(q 'SELECT count(*) AS n FROM fed')" "0 {\"n\":$(($(wc -l <good) * 2))}"
+	like '... is taken up again' fed.err 'trying again in'
+done
+q 'ALTER TABLE fed RENAME TO fed2; CREATE VIEW fed AS SELECT * FROM fed2'
+ok 'what is no table ends the load while it is fed' status 2 sql-load -d "$DB" -t fed good
+like '... in the words of the server' "$err" 'cannot copy to view'
 
 # A COMMIT that waits for a standby which does not come.
 now_q() { PGOPTIONS='-c synchronous_commit=off' q "$@"; }

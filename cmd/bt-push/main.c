@@ -23,13 +23,13 @@
 #define QUOTA_CODE	99991403	/* the month's calls are used up: no fault of the set-up */
 
 struct push_opts opts = {
-	.key = "run_id", .batch = 500, .batch_bytes = 1 << 20, .linger = 30000, .in = FILTER_DEFAULTS, .http = HTTP_POLICY,
+	.key = "run_id", .batch = BITABLE_MOST_CREATE, .batch_bytes = 1 << 20, .linger = 30000, .in = FILTER_DEFAULTS, .http = HTTP_POLICY,
 };
 
 static const struct opt table[] = {
 	OPT_FEISHU_AS,
 	OPT_BITABLE(opts.table),
-	OPT_NUMBER(0, "batch", &opts.batch, 1, BITABLE_MOST_CREATE, "rows in a request (default 500)"),
+	OPT_NUMBER(0, "batch", &opts.batch, 1, BITABLE_MOST_CREATE, "rows in a request, at most (default 1000)"),
 	OPT_SIZE(0, "batch-bytes", &opts.batch_bytes, 1024, 64 << 20, "bytes in a request, about (default 1M)"),
 	OPT_FLAG(0, "create-fields", &opts.create_fields, "create the fields that the table lacks"),
 	OPT_FLAG('n', "dry-run", &opts.dry_run, "write what would be sent; change nothing"),

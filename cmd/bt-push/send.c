@@ -11,6 +11,8 @@
 #include "json/splice.h"
 #include "json/str.h"
 
+#define TOO_MANY 1254104	/* records in one call: 500 or 1000, by the service's version */
+
 static void push_rows(struct push *p, struct row *row, size_t n);
 
 bool
@@ -156,6 +158,9 @@ refused(struct push *p, struct batch *b, struct row *row, size_t n)
 		reject_row(p, row, b, buf_str(&p->table.reply.error));
 		return;
 	}
+	/* The batches to come are of a size that passes. */
+	if (p->table.reply.code == TOO_MANY && opts.batch > (int64_t)(n - n / 2))
+		opts.batch = (int64_t)(n - n / 2);
 	verbose("%s; trying %zu rows by halves", buf_str(&p->table.reply.error), n);
 	push_rows(p, row, n / 2);
 	push_rows(p, row + n / 2, n - n / 2);
@@ -293,6 +298,11 @@ push_rows(struct push *p, struct row *row, size_t n)
 {
 	if (n == 0)
 		return;
+	if (n > (size_t)opts.batch) {	/* the service has refused as many */
+		push_rows(p, row, n / 2);
+		push_rows(p, row + n / 2, n - n / 2);
+		return;
+	}
 	if (row >= p->update.row && row < p->update.row + p->update.n)
 		update_rows(p, row, n);
 	else

@@ -11,6 +11,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "cc-sum/fields.h"
+#include "json/layout.h"
 #include "json/order.h"
 #include "ndjson/filter.h"
 #include "store/groups.h"
@@ -46,13 +47,7 @@ static const struct tool tool = {
 	.opts = table, .n_opts = sizeof table / sizeof *table, .max_args = -1,
 };
 
-/* What a worker adds up in its block, and what it needs for that. */
-struct worker {
-	struct groups groups;
-	struct sum *sums;	/* of the record at hand */
-	uint64_t seen;		/* the fields of the default that occurred */
-	struct buf key, scratch, reason;
-};
+#define OWN_BYTES	((size_t)1 << 20)	/* what a worker keeps for itself: it stays in the cache, and no other waits for it */
 
 struct summary {
 	struct fields by, sum;
@@ -62,12 +57,48 @@ struct summary {
 	struct buf out, scratch;
 };
 
+/* What a worker adds up, and what it needs for that. */
+struct worker {
+	struct summary *s;	/* set with the first record */
+	struct groups groups;
+	struct sum *sums;	/* of the record at hand */
+	uint64_t seen;		/* the fields of the default that occurred */
+	struct layout layout;
+	size_t	*by_at, *sum_at;	/* where the fields stand in such records; NOWHERE */
+	struct cut_cache *cuts;	/* of the keys */
+	struct buf key, scratch, reason;
+};
+
+#define NOWHERE	SIZE_MAX
+
 static const char *
 because(struct worker *w, const char *path, const char *why)
 {
 	buf_clear(&w->reason);
 	buf_addf(&w->reason, "%s: %s", path, why);
 	return buf_str(&w->reason);
+}
+
+static void
+find_fields(const struct fields *f, const struct scan *scan, size_t *at)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct path_step *step = f->v[i].path.step;
+		const struct member *m = step->name == NULL ? NULL : scan_find(scan, step->name, step->len);
+
+		at[i] = m == NULL ? NOWHERE : (size_t)(m - scan->m);
+	}
+}
+
+static inline bool
+find_field(const struct field *f, const struct scan *scan, size_t at, struct span *v)
+{
+	if (at == NOWHERE)
+		return false;
+	if (f->path.n > 1)
+		return path_find(&f->path, scan, v);
+	*v = scan->m[at].val;
+	return true;
 }
 
 static const char *
@@ -80,11 +111,11 @@ make_key(const struct summary *s, struct worker *w, const struct scan *scan)
 		const char *why;
 		struct span v;
 
-		if (!path_find(&f->path, scan, &v))
+		if (!find_field(f, scan, w->by_at[i], &v))
 			return because(w, f->text, "no such value");
 		if (f->cut == CUT_NONE)
 			order_put(v, &w->scratch, &w->key);
-		else if ((why = cut_time(v, f->cut, &w->scratch, &w->key)) != NULL)
+		else if ((why = cut_time(v, f->cut, &w->cuts[i], &w->scratch, &w->key)) != NULL)
 			return because(w, f->text, why);
 	}
 	return NULL;
@@ -99,7 +130,7 @@ read_numbers(const struct summary *s, struct worker *w, const struct scan *scan,
 		const struct field *f = &s->sum.v[i];
 		struct span v;
 
-		if (!path_find(&f->path, scan, &v) || json_is_null(v)) {
+		if (!find_field(f, scan, w->sum_at[i], &v) || json_is_null(v)) {
 			w->sums[i] = (struct sum){ 0 };
 			continue;
 		}
@@ -125,18 +156,31 @@ check_groups(enum groups_status st)
 	}
 }
 
+static void
+begin(struct worker *w, struct summary *s)
+{
+	w->s = s;
+	groups_init(&w->groups, s->sum.n, s->groups.seed, 0);
+	w->sums = mem_zero(s->sum.n + 1, sizeof *w->sums);
+	w->by_at = mem_zero(s->by.n + 1, sizeof *w->by_at);
+	w->sum_at = mem_zero(s->sum.n + 1, sizeof *w->sum_at);
+	w->cuts = mem_zero(s->by.n + 1, sizeof *w->cuts);
+}
+
 static const char *
 take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 {
-	const struct summary *s = ctx;
+	struct summary *s = ctx;
 	struct worker *w = state;
 	const char *reason;
 	uint64_t seen;
 
 	(void)out;
-	if (w->groups.slot == NULL) {
-		groups_init(&w->groups, s->sum.n, s->groups.seed, 0);
-		w->sums = mem_zero(s->sum.n + 1, sizeof *w->sums);
+	if (w->s == NULL)
+		begin(w, s);
+	if (!layout_same(&w->layout, r->scan)) {
+		find_fields(&s->by, r->scan, w->by_at);
+		find_fields(&s->sum, r->scan, w->sum_at);
 	}
 	if ((reason = make_key(s, w, r->scan)) != NULL || (reason = read_numbers(s, w, r->scan, &seen)) != NULL)
 		return reason;
@@ -146,17 +190,22 @@ take_record(void *ctx, void *state, const struct record *r, struct buf *out)
 }
 
 static void
+hand_over(struct worker *w)
+{
+	w->s->seen |= w->seen;
+	check_groups(groups_merge(&w->s->groups, &w->groups));
+	groups_clear(&w->groups);
+}
+
+static void
 commit_block(void *ctx, void *state, struct buf *out)
 {
-	struct summary *s = ctx;
 	struct worker *w = state;
 
+	(void)ctx;
 	(void)out;
-	s->seen |= w->seen;
-	if (w->groups.n == 0)
-		return;
-	check_groups(groups_merge(&s->groups, &w->groups));
-	groups_clear(&w->groups);
+	if (w->groups.bytes > OWN_BYTES)
+		hand_over(w);
 }
 
 static void
@@ -164,8 +213,14 @@ free_worker(void *state)
 {
 	struct worker *w = state;
 
+	if (w->s != NULL)
+		hand_over(w);
 	groups_free(&w->groups);
+	layout_free(&w->layout);
 	free(w->sums);
+	free(w->by_at);
+	free(w->sum_at);
+	free(w->cuts);
 	buf_free(&w->key);
 	buf_free(&w->scratch);
 	buf_free(&w->reason);

@@ -133,21 +133,120 @@ put_hour(char *p, int hour, int64_t offset)
 	return when_digits(p, minutes % 60, 2);
 }
 
+/* The part of a moment.  Returns its length, or 0: the year has not four digits. */
+static size_t
+put_part(char part[WHEN_SIZE], int64_t ms, int64_t offset, enum cut cut)
+{
+	int64_t day = when_day(ms + offset);
+	struct date date = when_date(day);
+	char *end;
+
+	if (date.y < 1 || date.y > 9999)
+		return 0;
+	end = when_put_date(part, date) - (cut == CUT_MONTH ? sizeof "-19" - 1 : 0);
+	if (cut == CUT_HOUR)
+		end = put_hour(end, (int)((ms + offset - day * DAY) / HOUR), offset);
+	return (size_t)(end - part);
+}
+
+/* ---- the hours that were seen ---- */
+
+#define HOUR_TEXT	(sizeof "2026-06-19T13:" - 1)
+#define SECONDS_TEXT	(sizeof "2026-06-19T13:22:24" - 1)
+
+static inline uint64_t
+load(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline bool
+digit(char c, char most)
+{
+	return c >= '0' && c <= most;
+}
+
+/*
+ * Take a time apart that is written as nearly all are, "2026-06-19T13:22:24.560Z".  What stands before the minutes is not
+ * looked at, nor what stands behind the seconds and their fraction: where both are those of a time that was read before, so is this one.
+ * False: it is written otherwise, or a leap second, which belongs to the next hour.
+ */
+static bool
+name_hour(struct span t, struct cut_hour *h)
+{
+	static const char ones[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	const char *p = t.p + HOUR_TEXT, *end = t.p + t.len;
+
+	if (t.len < SECONDS_TEXT || !digit(p[0], '5') || !digit(p[1], '9') || p[2] != ':' || !digit(p[3], '5') || !digit(p[4], '9'))
+		return false;
+	p += SECONDS_TEXT - HOUR_TEXT;
+	if (p < end && (*p == '.' || *p == ',')) {
+		if (!digit(*++p, '9'))
+			return false;
+		while (digit(*p, '9'))	/* the quote ends them */
+			p++;
+	}
+	if (end - p > 8)
+		return false;
+	h->date = load(t.p);
+	h->hour = load(t.p + HOUR_TEXT - 8);
+	h->zone = load(p) & load(ones + 8 - (end - p));
+	return true;
+}
+
+/* Remember the part of this hour, unless it is cut in two or the clocks change in it.  As in when_offset, that happens once at most. */
+static void
+learn_hour(struct cut_hour *h, struct span text, int64_t ms, enum cut cut)
+{
+	const char *p = text.p + HOUR_TEXT;
+	int64_t minute = (p[0] - '0') * 10 + p[1] - '0', second = (p[3] - '0') * 10 + p[4] - '0';
+	int64_t first = ms - (ms % 1000 + 1000) % 1000 - (minute * 60 + second) * 1000, last = first + HOUR - 1;
+	char a[WHEN_SIZE], b[WHEN_SIZE];
+	int64_t offset = when_offset(first);
+	size_t len = put_part(a, first, offset, cut);
+	struct buf part = { 0 };
+
+	h->len = 0;
+	if (when_offset(last) != offset || len == 0 || put_part(b, last, offset, cut) != len || memcmp(a, b, len) != 0)
+		return;
+	order_put_text(a, len, &part);
+	if (part.len <= sizeof h->part) {
+		memcpy(h->part, part.p, part.len);
+		h->len = part.len;
+	}
+	buf_free(&part);
+}
+
 const char *
-cut_time(struct span value, enum cut cut, struct buf *scratch, struct buf *out)
+cut_time(struct span value, enum cut cut, struct cut_cache *cache, struct buf *scratch, struct buf *out)
 {
 	struct span text;
-	struct date date;
-	char part[WHEN_SIZE], *end;
+	struct cut_hour hour, *known = NULL;
+	char part[WHEN_SIZE];
 	int64_t ms, offset = 0;
+	size_t len;
 
 	if (!json_is_string(value))
 		return "not a time";
 	text = json_inside(value);
+	if (name_hour(text, &hour)) {
+		known = &cache->hour[((hour.date ^ hour.hour * 31 ^ hour.zone) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - CUT_BITS)];
+		if (known->date == hour.date && known->hour == hour.hour && known->zone == hour.zone && known->len != 0) {
+			if (out->cap - out->len < sizeof known->part + BUF_PAD)
+				(void)buf_reserve(out, sizeof known->part);
+			memcpy(out->p + out->len, known->part, sizeof known->part);
+			out->len += known->len;
+			return NULL;
+		}
+	}
 	if (memchr(text.p, '\\', text.len) != NULL) {
 		buf_clear(scratch);
 		json_decode(text, scratch);
 		text = (struct span){ scratch->p, scratch->len };
+		known = NULL;
 	}
 	if (!when_parse(text.p, text.len, &ms, NULL))
 		return "not a time";
@@ -155,12 +254,12 @@ cut_time(struct span value, enum cut cut, struct buf *scratch, struct buf *out)
 		offset = when_offset(ms);
 	else if (cut == CUT_HOUR)
 		return "a date without an hour";
-	date = when_date(when_day(ms + offset));
-	if (date.y < 1 || date.y > 9999)
+	if ((len = put_part(part, ms, offset, cut)) == 0)
 		return "not a time within the years 1 to 9999";
-	end = when_put_date(part, date) - (cut == CUT_MONTH ? sizeof "-19" - 1 : 0);
-	if (cut == CUT_HOUR)
-		end = put_hour(end, (int)((ms + offset - when_day(ms + offset) * DAY) / HOUR), offset);
-	order_put_text(part, (size_t)(end - part), out);
+	order_put_text(part, len, out);
+	if (known != NULL) {
+		*known = hour;
+		learn_hour(known, text, ms, cut);
+	}
 	return NULL;
 }

@@ -15,7 +15,7 @@
 #include "json/splice.h"
 #include "langsmith/apart.h"
 
-#define OUT_BYTES	(128u << 10)
+#define OUT_BYTES	(1u << 20)	/* a page of usual runs: the next one is asked for before this one is written */
 #define TOLD		10		/* rejected runs that are named one by one */
 
 static struct buf out;			/* whole lines for stdout */

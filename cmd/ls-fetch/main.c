@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/progress.h"
@@ -198,6 +199,7 @@ main(int argc, char *argv[])
 	int status;
 
 	parse_options(argc, argv);		/* does not return on misuse */
+	io_tune(1);
 	connect_service();
 	load_state();
 	find_project();

@@ -6,6 +6,8 @@
 
 #include "base/std.h"
 
+#define RUN	(256u << 10)	/* bytes that are written at once */
+
 bool
 cat_has_day(const struct cat *c, const char *day)
 {
@@ -48,11 +50,25 @@ cat_selects(struct cat *c, struct span text, bool failed)
 }
 
 void
-cat_put(struct cat *c, struct span text)
+cat_release(struct cat *c)
+{
+	if (c->run.len != 0)
+		std_put(&c->out, c->run.p, c->run.len);
+	c->run = (struct span){ 0 };
+}
+
+void
+cat_put(struct cat *c, struct span text, bool stays)
 {
 	bool newline = text.p[text.len] == '\n';
 
 	c->written++;
+	if (!stays || !newline || text.p != c->run.p + c->run.len || c->run.len > RUN)
+		cat_release(c);
+	if (stays && newline) {
+		c->run = (struct span){ text.p - c->run.len, c->run.len + text.len + 1 };
+		return;
+	}
 	std_put(&c->out, text.p, text.len + newline);
 	if (!newline)
 		std_put(&c->out, "\n", 1);

@@ -19,14 +19,19 @@ struct cat {
 	struct expr *where;	/* NULL: all */
 	struct rejects rejects;
 	struct buf out, scratch;
+	struct span run;	/* lines to write behind out, which stay */
 	struct scan scan;
 	uint64_t read, written;
 };
 
 /* Is this record (or line) wanted?  failed: as in walk_line. */
 bool	cat_selects(struct cat *c, struct span text, bool failed);
-/* Write a record; the byte behind its text can be read (its newline, mostly). */
-void	cat_put(struct cat *c, struct span text);
+/*
+ * Write a record; the byte behind its text can be read (its newline, mostly).  stays: the text is valid until cat_release, so that what
+ * lies together is written together.
+ */
+void	cat_put(struct cat *c, struct span text, bool stays);
+void	cat_release(struct cat *c);
 /* In range? */
 bool	cat_has_day(const struct cat *c, const char *day);
 

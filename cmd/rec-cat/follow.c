@@ -178,7 +178,7 @@ put_part(struct follow *f, struct part *p, uint64_t from)
 		if (text.p == NULL)
 			p->error = errno;
 		else if (cat_selects(c, text, p->v[i].line.failed))
-			cat_put(c, text);
+			cat_put(c, text, false);
 	}
 	tell_bad(f, p, from);
 	c->read += p->lines;

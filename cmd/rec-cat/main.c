@@ -84,10 +84,18 @@ take_record(void *ctx, const struct walk_record *r)
 		if (g->newest != NULL)
 			newest_hold(g->newest, text);
 		else
-			cat_put(c, text);
+			cat_put(c, text, r->n == 1 && r->stays);
 	}
 	progress_show(c->written, g->walk->bytes, 0);
 	return true;
+}
+
+static void
+take_released(void *ctx)
+{
+	const struct reading *g = ctx;
+
+	cat_release(g->cat);
 }
 
 static void
@@ -125,7 +133,7 @@ read_days(struct cat *c, struct newest *newest, struct follow *follow)
 		.tree = &c->tree, .kind = c->kind, .session = c->session,
 		.from = c->from[0] == '\0' ? NULL : c->from, .to = c->to[0] == '\0' ? NULL : c->to,
 		.fold = !opts.stages, .texts = true, .jobs = opt_jobs(opts.jobs),
-		.ctx = &g, .record = take_record, .bad = take_bad, .opened = take_opened,
+		.ctx = &g, .record = take_record, .released = take_released, .bad = take_bad, .opened = take_opened,
 	};
 	char *path = NULL;
 
@@ -133,7 +141,7 @@ read_days(struct cat *c, struct newest *newest, struct follow *follow)
 	if ((newest != NULL ? newest_walk(newest, &w, &path) : walk_run(&w, &path)) == -1)
 		give_up(path);
 	for (uint64_t i = newest != NULL ? newest->n : 0; i-- > 0;)
-		cat_put(c, newest_get(newest, i));
+		cat_put(c, newest_get(newest, i), false);
 	c->read += w.lines;
 	c->rejects.n += w.unreadable - g.told;	/* of a file only the first are told */
 	buf_free(&g.merged);

@@ -149,7 +149,7 @@ main(int argc, char *argv[])
 	open_archive(&r);
 
 	if (r.dry_run || lock_archive(&r)) {
-		discard_leftover(&r);
+		discard_leftovers(&r);
 		rotate_all(&r);
 		compress_all(&r);
 		expire_all(&r);

@@ -7,6 +7,7 @@
 #ifndef ROTATE_H
 #define ROTATE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,15 +41,33 @@ void	run_list_archive(struct run *r, struct tree_parts *out);
 
 /* rotate.c: move live files that are larger than max_size to the archive. */
 void	rotate_all(struct run *r);
-/* compress.c: remove a file that a kill left half made; compress what stands in the archive as it is. */
-void	discard_leftover(struct run *r);
+/* compress.c: remove files that a kill left half made; compress what stands in the archive as it is. */
+void	discard_leftovers(struct run *r);
 void	compress_all(struct run *r);
+
 /*
- * pack.c: compress from (size bytes) into to, an empty file, then sync it, read it back and compare, with jobs threads.
- * step is called with bytes that were done, by one thread at a time; each byte comes twice.  Returns 0, or -1 with errno
- * (EINTR: a signal asks to stop) and *why, what went wrong.
+ * pack.c: a file as a gzip file of many members, one for each block.  Threads compress blocks, write them in order, read each back
+ * and compare it with the file.
  */
-int	pack(int from, uint64_t size, int to, int jobs, void (*step)(void *ctx, uint64_t bytes), void *ctx, const char **why)
-	    __attribute__((warn_unused_result));
+struct pack {
+	int	 from, to;	/* borrowed; to is empty at first */
+	uint64_t size;		/* of from */
+	size_t	 n, block;	/* blocks, and how large each is but for the last */
+	pthread_mutex_t lock;	/* for what follows */
+	pthread_cond_t turn;
+	size_t	 written;	/* blocks in to */
+	uint64_t end;		/* of to */
+	int	 error;		/* errno, and what went wrong */
+	const char *why;
+};
+void	pack_init(struct pack *p, int from, uint64_t size, int to);
+void	pack_free(struct pack *p);
+size_t	pack_blocks(uint64_t size);	/* into which a file of this size is divided */
+size_t	pack_len(const struct pack *p, size_t i);
+/* What a thread needs. */
+struct packer *packer_new(void);
+void	packer_free(struct packer *w);
+/* Do the i-th block; the ones before it must have been begun.  False: it failed, which p->error tells, now or for an earlier block. */
+bool	pack_block(struct pack *p, size_t i, struct packer *w);
 
 #endif

@@ -13,7 +13,7 @@
 #define FIRST_CELLS	4000u		/* of a sheet that nothing is known of yet */
 #define MOST_GROWTH	8u
 #define TOO_MUCH_BY	8u		/* what is too much has 10 MB, and a tenth of that is wanted */
-#define OUT_BYTES	(128u << 10)
+#define OUT_BYTES	(1u << 20)	/* about a block: the next one is asked for before this one is written */
 
 static uint32_t
 least(uint32_t a, uint32_t b)
@@ -96,7 +96,6 @@ take_block(const struct sheet *sheet, const struct range *block, struct span lis
 		if (fetch.out.len >= OUT_BYTES)
 			std_flush(&fetch.out);
 	}
-	std_flush(&fetch.out);			/* the next answer may take a while */
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/progress.h"
@@ -49,6 +50,14 @@ static const struct tool tool = {
 };
 
 /* ---- endings ---- */
+
+/* The next block has been asked for, and is waited for: what there is goes out. */
+static void
+flush(void *unused)
+{
+	(void)unused;
+	std_flush(&fetch.out);
+}
 
 static void
 summary(void)
@@ -252,6 +261,8 @@ main(int argc, char *argv[])
 	sig_ignore_pipe();
 	if (!spreadsheet_init(&fetch.book, &opts.http))
 		die(ST_USAGE, "%s", buf_str(&fetch.book.reply.error));
+	io_tune(1);
+	feishu_on_idle(fetch.book.feishu, flush, NULL);
 	if ((r = spreadsheet_open(&fetch.book, address, &named)) != FEISHU_OK)
 		failed(r, NULL);
 	if (!opts.all_sheets && (opts.sheet != NULL || named != NULL))
@@ -265,6 +276,7 @@ main(int argc, char *argv[])
 	else
 		fetch_all();
 	check_unmoved(sheet);
+	std_flush(&fetch.out);
 	progress_clear();
 
 	status = std_close(ST_OK);		/* a full disk shows up here */

@@ -1,8 +1,8 @@
 /*
  * sql-load - load rows into a table of SQLite or PostgreSQL; see sql-load(1)
  *
- * Rows are gathered into a batch as the lines they came as; a full batch is converted and loaded in one transaction,
- * and may be repeated from those lines.
+ * Rows are gathered into a batch, as the lines that they came as and converted; a full batch is loaded in one transaction, and may
+ * be repeated.  A server is given the rows while more are read.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +23,9 @@
 #include "sql-load/load.h"
 
 #define BATCH_BYTES	((size_t)16 << 20)	/* of lines, at most, in a batch of more than one row */
+#define BATCH_CELLS	((size_t)1 << 20)	/* of its rows */
+#define FEED_BYTES	((size_t)256 << 10)	/* of lines, that are given to the server at once */
+#define FEED_MS		1000	/* from then on it does not wait for more */
 #define ID_MAX		256	/* bytes of --load-id */
 #define BACKOFF_MS	250
 #define BACKOFF_MAX_MS	30000
@@ -33,10 +36,10 @@ static struct {
 	int64_t	 batch, linger, retries;
 	bool	 create, ignore_unknown, tee;
 	struct filter_opts in;
-} opts = { .batch = 10000, .linger = 30000, .retries = 8, .in = FILTER_DEFAULTS };
+} opts = { .batch = 50000, .linger = 30000, .retries = 8, .in = FILTER_DEFAULTS };
 
 static const struct opt table[] = {
-	OPT_NUMBER('b', "batch", &opts.batch, 1, 1000000, "rows in a transaction (default 10000)"),
+	OPT_NUMBER('b', "batch", &opts.batch, 1, 1000000, "rows in a transaction (default 50000)"),
 	OPT_FLAG('c', "create", &opts.create, "create the table if it is missing, by the first batch and --types"),
 	OPT_NAME('d', "db", "DSN", &opts.db, "sqlite:PATH or postgres://... (default $LLMUTILS_DB, sqlite:llmutils.db)"),
 	OPT_FILTER(opts.in),
@@ -85,6 +88,7 @@ struct load {
 	uint64_t *number;	/* theirs */
 	size_t	 number_cap;
 	size_t	 from, end;	/* the rows that were looked at for it */
+	size_t	 fed;		/* bytes of lines that the server has got already */
 	char	**why;
 	size_t	 why_cap;
 	size_t	*use, n_use, use_cap;
@@ -177,13 +181,10 @@ describe(struct load *l)
 	find_key(l);
 }
 
-static struct span
+static void
 scan_row(struct load *l, size_t i)
 {
-	const char *text = l->lines.p + l->row[i].at;
-
-	(void)scan_record(&l->scan, text);	/* it was valid when it came */
-	return (struct span){ text, l->row[i].len };
+	(void)scan_record(&l->scan, l->lines.p + l->row[i].at);		/* it was valid when it came */
 }
 
 static void
@@ -242,14 +243,14 @@ column_of(struct load *l, const struct scan *s, size_t i)
 
 /* Sort the row's members into the columns.  Returns why not, or NULL. */
 static const char *
-find_values(struct load *l)
+find_values(struct load *l, const struct scan *s)
 {
 	memset(l->value, 0, l->table.n * sizeof *l->value);
-	for (size_t i = 0; i < l->scan.n; i++) {
-		long at = column_of(l, &l->scan, i);
+	for (size_t i = 0; i < s->n; i++) {
+		long at = column_of(l, s, i);
 
 		if (at != -1)
-			l->value[at] = l->scan.m[i].val;
+			l->value[at] = s->m[i].val;
 		else if (!opts.ignore_unknown)
 			return reason(l, "the table has no column", l->name.p, l->name.len, "");
 	}
@@ -309,34 +310,49 @@ convert_row(struct load *l)
 	return NULL;
 }
 
-/* Convert rows from the i-th on, as many as fill the same columns.  Returns where they end. */
-static size_t
-convert_rows(struct load *l, size_t i)
+static void
+begin_rows(struct load *l, size_t i)
 {
-	l->n_good = l->n_cells = l->n_use = 0;
+	l->n_good = l->n_cells = l->n_use = l->fed = 0;
 	buf_clear(&l->cv.text);
-	l->from = i;
-	for (; i < l->n; i++) {
-		const char *why;
+	(void)buf_reserve(&l->cv.text, 1);	/* nulls point into it, too */
+	l->from = l->end = i;
+}
 
-		scan_row(l, i);
-		why = find_values(l);
-		if (why == NULL && !fits_load(l))
-			break;
-		if (why == NULL)
-			why = convert_row(l);
-		if (why != NULL) {
-			l->row[i].why = mem_dup(why, strlen(why));
-			if (opts.in.strict)
-				l->n = i + 1;
-			continue;
-		}
+/* Convert the next row.  False: it fills other columns than those before it. */
+static bool
+add_row(struct load *l, const struct scan *s)
+{
+	const char *why = find_values(l, s);
+
+	if (why == NULL && !fits_load(l))
+		return false;
+	if (why == NULL)
+		why = convert_row(l);
+	if (why != NULL) {
+		l->row[l->end].why = mem_dup(why, strlen(why));
+		if (opts.in.strict)
+			l->n = l->end + 1;
+	} else {
 		l->good = mem_grow(l->good, &l->good_cap, l->n_good + 1, sizeof *l->good);
 		l->number = mem_grow(l->number, &l->number_cap, l->n_good + 1, sizeof *l->number);
-		l->number[l->n_good] = l->row[i].number;
-		l->good[l->n_good++] = i;
+		l->number[l->n_good] = l->row[l->end].number;
+		l->good[l->n_good++] = l->end;
 	}
-	return l->end = i;
+	l->end++;
+	return true;
+}
+
+/* Convert rows from the i-th on, as many as fill the same columns. */
+static void
+convert_rows(struct load *l, size_t i)
+{
+	begin_rows(l, i);
+	while (l->end < l->n) {
+		scan_row(l, l->end);
+		if (!add_row(l, &l->scan))
+			break;
+	}
 }
 
 /* The batch ends with this row, which --strict does not pass. */
@@ -377,19 +393,27 @@ tell_rejected(void *arg, const struct db_load *d)
 	rejects_flush(&l->rejects);
 }
 
+/* What was converted. */
+static struct db_load
+converted(struct load *l)
+{
+	return (struct db_load){
+		.table = &l->table, .use = l->use, .n_use = l->n_use, .key = l->key, .n_key = l->n_key,
+		.conflict = (enum db_conflict)opts.conflict, .cell = l->cell, .text = l->cv.text.p, .n = l->n_good, .strict = opts.in.strict,
+		.number = l->number, .settled = tell_rejected, .arg = l,
+	};
+}
+
 /* Load what was converted; with it, the input has been dealt with up to this record. */
 static void
 load_rows(struct load *l, uint64_t records)
 {
-	struct db_load d = {
-		.table = &l->table, .use = l->use, .n_use = l->n_use, .key = l->key, .n_key = l->n_key,
-		.conflict = (enum db_conflict)opts.conflict, .cell = l->cell, .text = l->cv.text.p, .n = l->n_good, .strict = opts.in.strict,
-		.number = l->number, .records = records, .settled = tell_rejected, .arg = l,
-	};
+	struct db_load d = converted(l);
 	enum db_status st;
 
 	if (l->n_good == 0)
 		return;
+	d.records = records;
 	l->why = mem_grow(l->why, &l->why_cap, l->n_good, sizeof *l->why);
 	memset(l->why, 0, l->n_good * sizeof *l->why);
 	d.why = l->why;
@@ -453,13 +477,25 @@ load_batch(struct load *l)
 	buf_pad(&l->lines);
 	if (l->table.n == 0)
 		create(l);
-	for (size_t i = 0, end; i < l->n; i = end) {
-		end = convert_rows(l, i);
-		load_rows(l, mark_before(l, end));
-		tell_rows(l, i, end);
+	for (size_t i = 0; i < l->n; i = l->end) {
+		if (l->end == i)
+			convert_rows(l, i);
+		load_rows(l, mark_before(l, l->end));
+		tell_rows(l, i, l->end);
 	}
 	l->n = 0;
 	buf_clear(&l->lines);
+	begin_rows(l, 0);
+}
+
+static void
+feed(struct load *l)
+{
+	struct db_load d = converted(l);
+
+	l->fed = l->lines.len;
+	if (l->n_good > 0)
+		db_feed(&l->db, &d);
 }
 
 /* All input has been read. */
@@ -478,8 +514,29 @@ take_row(struct load *l, const struct record *r)
 	l->row[l->n++] = (struct row){ .line = l->in->line, .number = l->seen, .at = l->lines.len, .len = r->line.len };
 	buf_add(&l->lines, r->line.p, r->line.len);
 	l->read++;
-	if (l->n >= (size_t)opts.batch || l->lines.len >= BATCH_BYTES)
+	if (l->table.n > 0 && l->end == l->n - 1)
+		(void)add_row(l, r->scan);
+	if (l->n >= (size_t)opts.batch || l->lines.len >= BATCH_BYTES || l->n_cells >= BATCH_CELLS ||
+	    (opts.in.strict && l->row[l->n - 1].why != NULL))
 		load_batch(l);
+	else if (l->end == l->n && l->lines.len - l->fed >= FEED_BYTES)
+		feed(l);
+}
+
+/* How long an incomplete batch may wait for the next line.  The rows that the server has got make others wait: for locks, for vacuum. */
+static int
+timeout(const struct load *l)
+{
+	int64_t ms = opts.linger;
+
+	if (l->n == 0)
+		return -1;
+	if (l->db.fed_since != 0 && l->in->p == l->in->block.p + l->in->block.len) {
+		int64_t left = l->db.fed_since + FEED_MS - when_mono();
+
+		ms = left >= ms ? ms : left > 0 ? left : 0;
+	}
+	return ms < INT32_MAX ? (int)ms : -1;
 }
 
 /* The next line; of those that earlier runs dealt with nothing is said any more. */
@@ -493,7 +550,7 @@ next_line(struct load *l, struct record *r)
 		bool done = l->seen < l->before.records;
 
 		in->rejects = done ? &l->told : &l->rejects;
-		in->in.timeout_ms = l->n > 0 && opts.linger < INT32_MAX ? (int)opts.linger : -1;
+		in->in.timeout_ms = timeout(l);
 		st = lines_next(in, r);
 		if (st != LINE_RECORD && st != LINE_REJECTED)
 			break;
@@ -617,6 +674,7 @@ open_table(struct load *l)
 	l->cv.holds_nul = l->db.engine->holds_nul;
 	l->table.name = opts.table;
 	describe(l);
+	begin_rows(l, 0);
 	if (l->table.n == 0 && !opts.create)
 		die(ST_USAGE, "there is no table '%s'; --create makes it", opts.table);
 	if (opts.load_id != NULL)

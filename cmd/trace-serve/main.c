@@ -129,6 +129,7 @@ main(int argc, char *argv[])
 	char *listen, *token;
 	int st;
 
+	mem_return();
 	(void)opt_parse(&tool, argc, argv);
 	sig_catch();
 	sig_ignore_pipe();

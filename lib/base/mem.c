@@ -72,3 +72,13 @@ mem_keep(void)
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
 #endif
 }
+
+void
+mem_return(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}

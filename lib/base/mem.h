@@ -30,5 +30,10 @@ void	*mem_grow(void *p, size_t *cap, size_t want, size_t size);
  * the kernel, which must clear them each time.  To be called first of all.
  */
 void	mem_keep(void);
+/*
+ * For servers, which run for months with many threads: what is large goes back to the kernel when it is freed, and threads share a few
+ * arenas, so that what was needed once does not stay with each of them.  To be called first of all.
+ */
+void	mem_return(void);
 
 #endif

@@ -117,6 +117,63 @@ zone(struct cursor *c, int *minutes, bool *given)
 	return h < 24 && m < 60;
 }
 
+/* Eight characters of a form: where it has 0 a digit, else what it has.  slack is what may be added to each until it is none of these. */
+static inline bool
+has_form(const char *s, const char *form, const char *slack)
+{
+	uint64_t v, f, add;
+
+	memcpy(&v, s, sizeof v);
+	memcpy(&f, form, sizeof f);
+	memcpy(&add, slack, sizeof add);
+	v ^= f;
+	return ((v | (v + add)) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static inline int
+two(const char *s)
+{
+	return s[0] * 10 + s[1] - '0' * 11;
+}
+
+/* "2026-06-19T13:22:24.560Z" and "2026-06-19T13:22:24+08:00", as nearly all are written.  False: another form, or no time. */
+static bool
+parse_usual(const char *s, size_t len, int64_t *ms)
+{
+	const char *p = s + 19, *end = s + len;
+	int y, mon, d, off = 0, frac = 0;
+
+	if (len < sizeof "2026-06-19T13:22:24Z" - 1 || !has_form(s, "0000-00-", "\x76\x76\x76\x76\x7f\x76\x76\x7f") ||
+	    !has_form(s + 8, "00T00:00", "\x76\x76\x7f\x76\x76\x7f\x76\x76") || !has_form(s + 11, "00:00:00", "\x76\x76\x7f\x76\x76\x7f\x76\x76"))
+		return false;
+	y = two(s) * 100 + two(s + 2);
+	mon = two(s + 5);
+	d = two(s + 8);
+	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon) || two(s + 11) > 23 || two(s + 14) > 59 || two(s + 17) > 60)
+		return false;
+	if (*p == '.') {
+		const char *from = ++p;
+		int scale = 100;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++, scale /= 10)
+			frac += (*p - '0') * scale;
+		if (p == from)
+			return false;
+	}
+	if (end - p == 6 && (*p == '+' || *p == '-') && p[3] == ':') {
+		for (int i = 1; i < 6; i++)
+			if (i != 3 && (p[i] < '0' || p[i] > '9'))
+				return false;
+		if (two(p + 1) > 23 || two(p + 4) > 59)
+			return false;
+		off = (two(p + 1) * 60 + two(p + 4)) * (*p == '-' ? -1 : 1);
+	} else if (end - p != 1 || *p != 'Z') {
+		return false;
+	}
+	*ms = days_of(y, mon, d) * DAY + two(s + 11) * HOUR + (two(s + 14) - off) * MINUTE + two(s + 17) * SECOND + frac;
+	return true;
+}
+
 bool
 when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
 {
@@ -124,6 +181,11 @@ when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
 	int y, mon, d, h = 0, min = 0, sec = 0, frac = 0, off = 0;
 	bool given = false;
 
+	if (parse_usual(s, len, ms)) {
+		if (zoned != NULL)
+			*zoned = true;
+		return true;
+	}
 	if (!digits(&c, 4, &y) || !eat(&c, "-") || !digits(&c, 2, &mon) || !eat(&c, "-") || !digits(&c, 2, &d))
 		return false;
 	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon))
@@ -280,24 +342,42 @@ offset_at(int64_t moment)
 	return tm.tm_gmtoff;
 }
 
-/* No zone changes its clocks twice within an hour, so one with the same offset at both ends has it throughout. */
+/*
+ * No zone changes its clocks twice within an hour, so one with the same offset at both ends has it throughout.  Of each day of five years
+ * the hours are kept of which that is known, with the offset that they have, or on a day of change one of the two.
+ */
 int64_t
 when_offset(int64_t ms)
 {
-	static _Thread_local struct { int64_t hour, offset; unsigned zone; } known[256];	/* zone 0: free */
-	int64_t hour = ms / HOUR - (ms % HOUR < 0), first, last;
-	size_t i = (uint64_t)hour % 256;
+	static _Thread_local struct {
+		int64_t day;
+		unsigned zone;		/* 0: free */
+		uint32_t hours[2];	/* a bit for each */
+		int32_t	 offset[2];	/* seconds */
+	} known[2048], *k;
+	int64_t day = when_day(ms), hour = (ms - day * DAY) / HOUR, first, last;
+	size_t i;
 
-	if (known[i].zone == zone_changes + 1 && known[i].hour == hour)
-		return known[i].offset;
-	first = offset_at(hour * HOUR / SECOND) * SECOND;
-	last = offset_at((hour + 1) * HOUR / SECOND - 1) * SECOND;
+	k = &known[(uint64_t)day % 2048];
+	if (k->day != day || k->zone != zone_changes + 1) {
+		memset(k, 0, sizeof *k);
+		k->day = day;
+		k->zone = zone_changes + 1;
+	}
+	for (i = 0; i < 2; i++)
+		if ((k->hours[i] >> hour & 1) != 0)
+			return k->offset[i] * SECOND;
+	first = offset_at((day * DAY + hour * HOUR) / SECOND);
+	last = offset_at((day * DAY + (hour + 1) * HOUR) / SECOND - 1);
 	if (first != last)
 		return offset_at(ms / SECOND - (ms % SECOND < 0)) * SECOND;
-	known[i].hour = hour;
-	known[i].offset = first;
-	known[i].zone = zone_changes + 1;
-	return first;
+	for (i = 0; i < 2 && k->hours[i] != 0 && k->offset[i] != first; )
+		i++;
+	if (i < 2) {
+		k->hours[i] |= UINT32_C(1) << hour;
+		k->offset[i] = (int32_t)first;
+	}
+	return first * SECOND;
 }
 
 /* Where clocks are put back a time comes twice, and is the first; mktime would guess by what it was asked before. */

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "base/env.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "base/sig.h"
+#include "base/when.h"
 #include "feishu/address.h"
 #include "feishu/value.h"
 #include "feishu/wiki.h"
@@ -13,6 +16,7 @@
 #define PAGE "100"		/* most of tables, fields and views */
 #define SEARCH_PAGE "500"
 #define PAGE_BYTES (2 << 20)	/* an answer that is larger asks for smaller ones */
+#define SEARCH_GAP_MS 51	/* the service takes 20 searches a second */
 #define BUSY_TRIES 4		/* 1254002 means much; a smaller page is one cure */
 #define BAD_TABLE 1254004
 #define NO_TABLE 1254041
@@ -98,6 +102,19 @@ items_of(const struct bitable *t)
 	return (struct span){ "[]", 2 };
 }
 
+/* Wait until the next page may be asked for.  False: a signal. */
+static bool
+pace(struct bitable *t)
+{
+	int64_t wait = t->asked_ms == 0 ? 0 : t->asked_ms + SEARCH_GAP_MS - when_mono();
+
+	/* Too short to flush what was read before: that is done while the answer is waited for. */
+	if (wait > 0 && io_wait(sig_fd(), (int)wait) != 0)
+		return false;
+	t->asked_ms = when_mono();
+	return true;
+}
+
 /*
  * Go through the pages of a list: one is called for each item.  body NULL: GET path?page_size=...,
  * else POST.  path ends in "page_size=N".
@@ -116,7 +133,8 @@ each_item(struct bitable *t, const char *path, const struct buf *body, bool (*on
 		buf_clear(&page);
 		buf_adds(&page, path);
 		buf_add(&page, token.p, token.len);
-		r = feishu_call(t->feishu, body == NULL ? "GET" : "POST", buf_str(&page), body, FEISHU_READS, &t->reply);
+		r = !pace(t) ? FEISHU_INTERRUPTED :
+		    feishu_call(t->feishu, body == NULL ? "GET" : "POST", buf_str(&page), body, FEISHU_READS, &t->reply);
 		if (r != FEISHU_OK)
 			break;
 		for (it = json_open(items_of(t)); json_next_element(&it, &item); )
@@ -545,7 +563,7 @@ ask_page(struct bitable *t, const struct pages *p)
 
 	buf_addf(&query, "/records/search?page_size=%lld", (long long)p->size);
 	buf_add(&query, p->token.p, p->token.len);
-	r = post(t, buf_str(&query), NULL, &p->body, FEISHU_READS);
+	r = !pace(t) ? FEISHU_INTERRUPTED : post(t, buf_str(&query), NULL, &p->body, FEISHU_READS);
 	buf_free(&query);
 	return r;
 }

@@ -31,6 +31,7 @@ struct bitable {
 	struct feishu *feishu;		/* owned */
 	char	*app, *table;		/* owned: as named; after bitable_open token and id */
 	bool	 is_open;
+	int64_t	 asked_ms;		/* when the last page of a list was asked for, monotonic */
 	struct field *fields;		/* owned */
 	size_t	 n_fields, fields_cap;
 	struct table *tables;		/* owned: of the base, once they have been asked for */

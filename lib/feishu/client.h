@@ -32,6 +32,8 @@ extern int feishu_as;
 struct feishu *feishu_new(const struct http_policy *policy, struct buf *error);
 void	feishu_free(struct feishu *f);
 uint64_t feishu_requests(const struct feishu *f);	/* answered or not, without retries */
+/* Called whenever an answer or a wait is about to block: the place to flush stdout, once the request is on its way. */
+void	feishu_on_idle(struct feishu *f, void (*idle)(void *arg), void *arg);
 
 enum feishu_result {
 	FEISHU_OK,

@@ -54,6 +54,33 @@ put_double(double x, struct buf *out)
 	buf_add(out, bytes, sizeof bytes);
 }
 
+/* A string as it stands.  False where it has escapes, or something behind it looks so: then nothing is appended. */
+static bool
+put_plain(struct span raw, struct buf *out)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t want = raw.len + 2 + BUF_PAD;	/* up to seven bytes more are in the padding */
+	char *to = out->cap - out->len >= want ? out->p + out->len : buf_reserve(out, raw.len + 2);
+	uint64_t slash = 0;
+
+	if (to == NULL)
+		return false;
+	*to = (char)KIND_STRING;
+	for (size_t i = 0; i < raw.len; i += 8) {
+		uint64_t v, x;
+
+		memcpy(&v, raw.p + i, sizeof v);
+		memcpy(to + 1 + i, &v, sizeof v);
+		x = v ^ ones * '\\';
+		slash |= (x - ones) & ~x;
+	}
+	if ((slash & ones << 7) != 0)
+		return false;
+	to[1 + raw.len] = '\0';
+	out->len += raw.len + 2;
+	return true;
+}
+
 void
 order_put(struct span v, struct buf *scratch, struct buf *out)
 {
@@ -61,6 +88,8 @@ order_put(struct span v, struct buf *scratch, struct buf *out)
 
 	if (kind == KIND_STRING) {
 		v = json_inside(v);
+		if (put_plain(v, out))
+			return;
 		if (memchr(v.p, '\\', v.len) == NULL) {
 			order_put_text(v.p, v.len, out);
 			return;

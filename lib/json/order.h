@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "json/scan.h"
 
-/* Append a valid value; scratch is used for strings with escapes. */
+/* Append a valid value, padded as json/scan.h wants it; scratch is used for strings with escapes. */
 void	order_put(struct span value, struct buf *scratch, struct buf *out);
 /* Append a string that spells this text. */
 void	order_put_text(const char *text, size_t len, struct buf *out);

@@ -14,6 +14,8 @@
 #include <arm_neon.h>
 #endif
 
+#define LONG_STRING	64	/* bytes from which looking into the map costs less than looking for the end */
+
 #define X 0x80
 /* The value of a hex digit, or X. */
 static const unsigned char hex[256] = {
@@ -32,6 +34,17 @@ static const unsigned char escape[256] = {
 	['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1,
 };
 
+/* The length of the escape whose backslash is at p; 0: it is bad. */
+static inline size_t
+escape_len(const char *p)
+{
+	const unsigned char *d = (const unsigned char *)p + 2;
+
+	if (p[1] == 'u')
+		return ((hex[d[0]] | hex[d[1]] | hex[d[2]] | hex[d[3]]) & 0x80) == 0 ? 6 : 0;
+	return escape[(unsigned char)p[1]] ? 2 : 0;
+}
+
 static const char *
 fail(struct scan *s, const char *error, const char *at)
 {
@@ -43,7 +56,8 @@ fail(struct scan *s, const char *error, const char *at)
 static inline const char *
 blanks(const char *p)
 {
-	while (*p == ' ' || *p == '\t' || *p == '\r')
+	/* Mostly there are none, which one comparison tells. */
+	while ((unsigned char)*p <= ' ' && (*p == ' ' || *p == '\t' || *p == '\r'))
 		p++;
 	return p;
 }
@@ -228,6 +242,22 @@ avx2_skip_container(const char *p)
 	}
 }
 
+#define FROM_STOPS
+#define TARGET __attribute__((target("bmi,bmi2")))
+#define NAME(x) stops_##x
+#include "json/scan_walk.inc"
+#undef FROM_STOPS
+
+static const char *
+avx512_walk(struct scan *s, const char *p, bool record)
+{
+	const struct stops *t = &s->stops;
+	/* A line that was read before has its stops behind it. */
+	bool ahead = p >= t->from && p < t->end && (t->next == t->at || t->from + t->next[-1] < p);
+
+	return ahead ? stops_walk(s, p, record) : avx2_walk(s, p, record);
+}
+
 static const char *
 avx2_skip_any(const char *p)
 {
@@ -276,30 +306,59 @@ struct path_set {
 	const char *(*walk)(struct scan *s, const char *p, bool record);
 	const char *(*skip)(const char *p);
 	const char *(*utf8)(const char *p, size_t len);
+	bool (*block)(struct stops *t, const char *p, size_t len);	/* NULL: none */
 };
 
-static const struct path_set portable = { portable_walk, portable_skip, utf8_check_portable };
+static const struct path_set portable = { portable_walk, portable_skip, utf8_check_portable, NULL };
 #if defined(__x86_64__)
-static const struct path_set avx2 = { avx2_walk, avx2_skip_any, utf8_check_avx2 };
+static const struct path_set avx512 = { avx512_walk, avx2_skip_any, utf8_check_avx2, stops_find_avx512 };
+static const struct path_set avx2 = { avx2_walk, avx2_skip_any, utf8_check_avx2, NULL };
 #endif
 #if defined(__x86_64__) || defined(__aarch64__)
-static const struct path_set base = { base_walk, base_skip, utf8_check_portable };
+static const struct path_set base = { base_walk, base_skip, utf8_check_portable, NULL };
 #endif
 
 static const struct path_set *_Atomic chosen;
 
-static const struct path_set *
-choose(void)
+/* The machine's paths, the best one first. */
+static size_t
+list(const struct path_set *set[4])
 {
-	const struct path_set *c = &portable;
+	size_t n = 0;
 
 #if defined(__x86_64__)
-	c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt") ? &avx2 : &base;
-#elif defined(__aarch64__)
-	c = &base;
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt")) {
+		if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
+		    __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2"))
+			set[n++] = &avx512;
+		set[n++] = &avx2;
+	}
 #endif
-	atomic_store_explicit(&chosen, c, memory_order_relaxed);
-	return c;
+#if defined(__x86_64__) || defined(__aarch64__)
+	set[n++] = &base;
+#endif
+	set[n++] = &portable;
+	return n;
+}
+
+bool
+scan_force(size_t i)
+{
+	const struct path_set *set[4];
+
+	if (i >= list(set))
+		return false;
+	atomic_store_explicit(&chosen, set[i], memory_order_relaxed);
+	return true;
+}
+
+void
+scan_force_portable(bool on)
+{
+	const struct path_set *set[4];
+	size_t n = list(set);
+
+	atomic_store_explicit(&chosen, set[on ? n - 1 : 0], memory_order_relaxed);
 }
 
 static inline const struct path_set *
@@ -307,13 +366,11 @@ paths(void)
 {
 	const struct path_set *c = atomic_load_explicit(&chosen, memory_order_relaxed);
 
-	return c != NULL ? c : choose();
-}
-
-void
-scan_force_portable(bool on)
-{
-	atomic_store(&chosen, on ? &portable : NULL);
+	if (c == NULL) {
+		scan_force_portable(false);
+		c = atomic_load_explicit(&chosen, memory_order_relaxed);
+	}
+	return c;
 }
 
 const char *
@@ -334,9 +391,21 @@ scan_utf8(const char *p, size_t len)
 	return paths()->utf8(p, len);
 }
 
+bool
+scan_block(struct scan *s, const char *p, size_t len)
+{
+	const struct path_set *c = paths();
+
+	if (c->block != NULL)
+		return c->block(&s->stops, p, len);
+	s->stops.end = s->stops.from;
+	return c->utf8(p, len) == NULL;
+}
+
 void
 scan_free(struct scan *s)
 {
+	free(s->stops.at);
 	free(s->m);
 	free(s->map);
 	memset(s, 0, sizeof *s);
@@ -390,9 +459,12 @@ json_spells_all(struct span raw, const char *s, size_t len)
 {
 	const char *p = raw.p, *end = raw.p + raw.len, *s_end = s + len;
 
-	/* Escapes only make a name longer. */
-	if (raw.len <= len || memchr(raw.p, '\\', raw.len) == NULL)
-		return raw.len == len && memcmp(raw.p, s, len) == 0;
+	while (p < end && s < s_end && *p == *s && *p != '\\') {
+		p++;
+		s++;
+	}
+	if (p == end || *p != '\\')
+		return p == end && s == s_end;
 	while (p < end) {
 		char one[4];
 		size_t n = 1;
@@ -446,7 +518,7 @@ scan_open(const struct scan *record, const char *container)
 const char *
 json_behind(struct json_iter *it)
 {
-	if (it->map != NULL && (*it->p == '{' || *it->p == '[')) {
+	if (it->map != NULL && (*it->p == '{' || *it->p == '[' || *it->p == '"')) {
 		const struct scan *s = it->map;
 
 		while (it->at < s->n_map && s->map[it->at].p < it->p)

@@ -9,7 +9,7 @@
  *
  * Every scan reads up to SCAN_PAD bytes past the newline that ends the record:
  * the buffer must have them (base/buf.h buf_pad, ndjson/reader.h).  A vector
- * path (AVX2, chosen at run time; SSE2; NEON) and a portable one give equal
+ * path (AVX-512 or AVX2, chosen at run time; SSE2; NEON) and a portable one give equal
  * results.
  *
  * After a record is valid, json_skip and the iterators walk its spans trusting
@@ -20,6 +20,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "json/stops.h"
 
 #define SCAN_PAD	64
 #define SCAN_DEPTH	1024
@@ -40,15 +42,22 @@ struct scan {
 	struct member *m;	/* members of the outermost object, in order; owned, reused */
 	size_t n, cap;
 	/*
-	 * For tools that look deep into a record: with map_depth set, the objects and arrays of the outer
-	 * levels are noted, so that an iterator from scan_open jumps over them.
+	 * For tools that look deep into a record: with map_depth set, the objects, arrays and long strings
+	 * of the outer levels are noted, so that an iterator from scan_open jumps over them.
 	 */
 	unsigned map_depth;	/* levels, at most SCAN_MAP */
 	struct span *map;	/* by place; owned, reused */
 	size_t n_map, map_cap;
 	const char *error;	/* static text, when scanning failed */
 	const char *at;		/* the byte that it is about */
+	struct stops stops;	/* of scan_block's block */
 };
+
+/*
+ * Is this block of whole lines, padded, valid UTF-8?  The records in it may then be scanned, in order, with the same s: at
+ * less cost than without, for what was found out on the way.  The block must stay as it is until then.
+ */
+bool	scan_block(struct scan *s, const char *p, size_t len);
 
 /*
  * Validate the record at p, which ends with '\n' (blanks, tabs and a CR before it are
@@ -68,6 +77,8 @@ const struct member *scan_find(const struct scan *s, const char *name, size_t le
 
 /* Make all scans use the portable path; for tests and comparisons. */
 void	scan_force_portable(bool on);
+/* The same with the machine's i-th path: 0 is the best one, the last is portable.  False: there are less. */
+bool	scan_force(size_t i);
 
 /* The end of the valid value that starts at p. */
 const char *json_skip(const char *p);

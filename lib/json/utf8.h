@@ -12,6 +12,9 @@
 const char *utf8_check_portable(const char *p, size_t len);
 #if defined(__x86_64__)
 const char *utf8_check_avx2(const char *p, size_t len);
+
+/* The kinds of errors by a byte's high nibble, its low nibble, the next one's high nibble; see utf8.c. */
+extern const unsigned char utf8_errors[3][16];
 #endif
 
 /* The UTF-8 of a code point up to U+10FFFF; returns 1 to 4 bytes. */

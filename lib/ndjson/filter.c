@@ -92,7 +92,7 @@ static void
 take_block(struct worker *w)
 {
 	const char *p = w->block.p, *end = p + w->block.len;
-	bool utf8_ok = scan_utf8(p, w->block.len) == NULL;
+	bool utf8_ok = scan_block(&w->scan, p, w->block.len);
 
 	w->lines = w->records = w->n_bad = 0;
 	buf_clear(&w->reasons);

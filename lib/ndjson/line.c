@@ -60,7 +60,7 @@ fill(struct lines *l)
 		switch (reader_next(&l->in, &l->block)) {
 		case READ_LINES:
 			l->p = l->block.p;
-			l->utf8_ok = scan_utf8(l->block.p, l->block.len) == NULL;
+			l->utf8_ok = scan_block(&l->scan, l->block.p, l->block.len);
 			break;
 		case READ_LONG:
 			first = !l->in_long;

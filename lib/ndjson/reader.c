@@ -16,7 +16,7 @@ reader_init(struct reader *r, int fd, size_t max_line)
 {
 	struct stat st;
 
-	*r = (struct reader){ .fd = fd, .max_line = max_line, .timeout_ms = -1 };
+	*r = (struct reader){ .fd = fd, .max_line = max_line, .block = BLOCK_BYTES, .timeout_ms = -1 };
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		r->total = (uint64_t)st.st_size;
 	io_tune(fd);
@@ -25,7 +25,7 @@ reader_init(struct reader *r, int fd, size_t max_line)
 void
 reader_init_source(struct reader *r, ssize_t (*source)(void *, void *, size_t), void *ctx, size_t max_line)
 {
-	*r = (struct reader){ .fd = -1, .source = source, .ctx = ctx, .max_line = max_line, .timeout_ms = -1 };
+	*r = (struct reader){ .fd = -1, .source = source, .ctx = ctx, .max_line = max_line, .block = BLOCK_BYTES, .timeout_ms = -1 };
 }
 
 void
@@ -98,7 +98,7 @@ reader_next(struct reader *r, struct buf *b)
 	if (b->len != 0 && ready(r, b, 0, &st))
 		return st;
 	while (!r->ended) {
-		size_t room = b->len > BLOCK_BYTES ? b->len : BLOCK_BYTES - b->len % BLOCK_BYTES;
+		size_t room = b->len > r->block ? b->len : r->block - b->len % r->block;
 		ssize_t n;
 
 		seen = b->len;

@@ -21,6 +21,7 @@ struct reader {
 	ssize_t	(*source)(void *ctx, void *p, size_t len);
 	void	*ctx;
 	size_t	 max_line;	/* bytes, without the newline */
+	size_t	 block;		/* bytes that are asked for at once */
 	uint64_t bytes;		/* read so far */
 	uint64_t total;		/* size of a regular file; 0: unknown */
 	int	 timeout_ms;	/* of READ_IDLE; -1: none */

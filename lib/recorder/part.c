@@ -12,6 +12,9 @@
 #include "ndjson/line.h"
 #include "store/gzip.h"
 
+#define GZ_BLOCK	(GZIP_BLOCK + PIECE)	/* of gzip data: a whole member and what was left of the one before, inflated in place */
+#define PIECE		(256u << 10)		/* that is looked at at once; it stays in the L2 cache */
+
 /* Where a part's bytes come from. */
 struct source {
 	int	 fd;
@@ -127,12 +130,14 @@ keep_block(struct part *p, struct buf *block, struct part_shared *s)
 {
 	struct text *t = &p->text;
 	struct block *b;
+	size_t size = block->len + BUF_PAD;
 
 	t->block = mem_grow(t->block, &t->cap, t->n + 1, sizeof *t->block);
 	b = &t->block[t->n++];
 	*b = (struct block){ .start = t->end };
 	t->end += block->len;
-	if (atomic_load(&s->used) + block->cap <= (s->walk->max_text != 0 ? s->walk->max_text : WALK_TEXT)) {
+	if (atomic_load(&s->used) + size <= (s->walk->max_text != 0 ? s->walk->max_text : WALK_TEXT)) {
+		block->p = mem_resize(block->p, block->cap = size, 1);
 		atomic_fetch_add(&s->used, block->cap);
 		b->text = *block;
 		*block = (struct buf){ 0 };
@@ -175,14 +180,15 @@ max_line(const struct part_shared *s)
 	return s->walk->max_line != 0 ? s->walk->max_line : WALK_LINE;
 }
 
+/* The lines from q, which is that byte of the part's text, to end. */
 static void
-take_block(struct part *p, struct part_shared *s, struct scan *scan, const struct buf *b, uint64_t start, struct buf *scratch)
+take_lines(struct part *p, struct part_shared *s, struct scan *scan, const char *q, const char *end, uint64_t at_q, struct buf *scratch)
 {
-	const char *end = b->p + b->len;
-	bool utf8_ok = scan_utf8(b->p, b->len) == NULL;
+	bool utf8_ok = scan_utf8(q, (size_t)(end - q)) == NULL;
+	const char *from = q;
 	struct span line;
 
-	for (const char *q = b->p; q < end; q = line.p + line.len) {
+	for (; q < end; q = line.p + line.len) {
 		const char *at, *reason;
 
 		p->lines++;
@@ -196,8 +202,20 @@ take_block(struct part *p, struct part_shared *s, struct scan *scan, const struc
 		} else {
 			struct span text = splice_text(q, line.p + line.len - 1);
 
-			take(p, s, scan, text, start + (uint64_t)(text.p - b->p), scratch);
+			take(p, s, scan, text, at_q + (uint64_t)(text.p - from), scratch);
 		}
+	}
+}
+
+/* Whole lines, which begin at that byte of the part's text. */
+static void
+take_block(struct part *p, struct part_shared *s, struct scan *scan, const struct buf *b, uint64_t start, struct buf *scratch)
+{
+	const char *end = b->p + b->len, *next;
+
+	for (const char *q = b->p; q < end; q = next) {
+		next = (size_t)(end - q) <= PIECE ? end : (const char *)memchr(q + PIECE - 1, '\n', (size_t)(end - q) - PIECE + 1) + 1;
+		take_lines(p, s, scan, q, next, start + (uint64_t)(q - b->p), scratch);
 	}
 }
 
@@ -210,6 +228,8 @@ read_lines(struct part *p, struct part_shared *s, struct source *src)
 	bool in_long = false;
 
 	reader_init_source(&r, source_read, src, max_line(s));
+	if (src->gz != NULL)
+		r.block = GZ_BLOCK;
 	while (!atomic_load(&s->stop)) {
 		enum read_status st = reader_next(&r, &block);
 

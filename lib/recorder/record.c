@@ -11,13 +11,6 @@ is_empty(struct span v)
 	return json_is_null(v) || (json_is_string(v) && v.len == 2);
 }
 
-/* Is key this name?  Most keys have no escapes, and most names differ in length. */
-static bool
-is_name(struct span key, const char *name, size_t len)
-{
-	return key.len == len ? memcmp(key.p, name, len) == 0 : key.len > len && json_spells(key, name, len);
-}
-
 static bool
 is_true(struct span v)
 {
@@ -41,14 +34,43 @@ static const struct span names[N_NAMES] = {
 	[METRICS] = NAME("performance_metrics"), [FINALIZED] = NAME("finalized"),
 };
 
+/* Which of them could have this many letters: a bit for each. */
+#define ONE(name) (1u << (name))
+static const unsigned of_length[] = {
+	[2] = ONE(ID), [6] = ONE(PROMPT), [7] = ONE(SUCCESS) | ONE(STEP), [8] = ONE(METADATA),
+	[9] = ONE(TIMESTAMP) | ONE(ROLE) | ONE(FINALIZED), [10] = ONE(SESSION) | ONE(MESSAGE), [11] = ONE(ROUND), [13] = ONE(ERROR),
+	[19] = ONE(METRICS),
+};
+
+/* The name that a key spells, or N_NAMES; most have no escapes. */
+static size_t
+name_of(struct span key)
+{
+	unsigned maybe = key.len < sizeof of_length / sizeof *of_length ? of_length[key.len] : 0;
+
+	for (; maybe != 0; maybe &= maybe - 1) {
+		size_t k = (size_t)__builtin_ctz(maybe);
+
+		if (memcmp(key.p, names[k].p, names[k].len) == 0)
+			return k;
+	}
+	if (memchr(key.p, '\\', key.len) != NULL)
+		for (size_t k = 0; k < N_NAMES; k++)
+			if (json_spells(key, names[k].p, names[k].len))
+				return k;
+	return N_NAMES;
+}
+
 static void
 pick(const struct scan *scan, struct span v[N_NAMES])
 {
 	memset(v, 0, N_NAMES * sizeof *v);
-	for (size_t i = 0; i < scan->n; i++)
-		for (size_t k = 0; k < N_NAMES; k++)
-			if (is_name(scan->m[i].key, names[k].p, names[k].len))
-				v[k] = scan->m[i].val;
+	for (size_t i = 0; i < scan->n; i++) {
+		size_t k = name_of(scan->m[i].key);
+
+		if (k != N_NAMES)
+			v[k] = scan->m[i].val;
+	}
 	for (size_t k = 0; k < N_NAMES; k++)
 		if (v[k].p != NULL && (json_is_null(v[k]) || (k != SESSION && is_empty(v[k]))))
 			v[k] = (struct span){ NULL, 0 };
@@ -57,25 +79,29 @@ pick(const struct scan *scan, struct span v[N_NAMES])
 static void
 read_stage(struct rec *r, const struct span v[N_NAMES])
 {
-	struct span stage, done;
-	bool finalized = v[FINALIZED].p != NULL && is_true(v[FINALIZED]);
+	struct span stage = { "", 0 }, done = { "", 0 };
+	struct member m;
 
 	r->stage = STAGE_COMPLETED;
-	if (v[METADATA].p != NULL) {
-		if (JSON_MEMBER(v[METADATA], "stage", &stage) && json_is_string(stage)) {
-			struct span s = json_inside(stage);
-
-			r->staged = true;
-			if (JSON_SPELLS(s, "started"))
-				r->stage = STAGE_STARTED;
-			else if (JSON_SPELLS(s, "finalized"))
-				r->stage = STAGE_FINALIZED;
-			else
-				r->staged = JSON_SPELLS(s, "completed");
+	if (v[METADATA].p != NULL && v[METADATA].p[0] == '{')
+		for (struct json_iter it = json_open(v[METADATA]); json_next_member(&it, &m); ) {
+			if (JSON_SPELLS(m.key, "stage"))
+				stage = m.val;
+			else if (JSON_SPELLS(m.key, "finalized"))
+				done = m.val;
 		}
-		finalized |= JSON_MEMBER(v[METADATA], "finalized", &done) && is_true(done);
+	if (json_is_string(stage)) {
+		struct span s = json_inside(stage);
+
+		r->staged = true;
+		if (JSON_SPELLS(s, "started"))
+			r->stage = STAGE_STARTED;
+		else if (JSON_SPELLS(s, "finalized"))
+			r->stage = STAGE_FINALIZED;
+		else
+			r->staged = JSON_SPELLS(s, "completed");
 	}
-	if (finalized) {
+	if (is_true(done) || (v[FINALIZED].p != NULL && is_true(v[FINALIZED]))) {
 		r->stage = STAGE_FINALIZED;
 		r->staged = true;
 	}

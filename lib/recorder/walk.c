@@ -171,15 +171,35 @@ new_part(struct walking *g, struct tree_part name, size_t order)
 	return p;
 }
 
+/* Where the day's parts begin in a sorted list, which may have many more. */
+static size_t
+first_part(const struct tree_parts *l, const char *day)
+{
+	size_t low = 0, high = l->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(l->v[mid].day, day) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Those in the archive; there is room for the live one behind them. */
 static void
 add_archived(struct walking *g, struct day *d)
 {
-	for (size_t i = 0; i < g->archived.n; i++) {
-		if (strcmp(g->archived.v[i].day, d->name) != 0)
-			continue;
-		d->part[d->n] = new_part(g, g->archived.v[i], d->n);
-		d->n++;
-	}
+	const struct tree_parts *l = &g->archived;
+	size_t from = first_part(l, d->name), end = from;
+
+	while (end < l->n && strcmp(l->v[end].day, d->name) == 0)
+		end++;
+	d->part = mem_zero(end - from + 1, sizeof *d->part);
+	for (; from < end; from++, d->n++)
+		d->part[d->n] = new_part(g, l->v[from], d->n);
 }
 
 /*
@@ -208,7 +228,6 @@ open_day(struct walking *g, struct day *d)
 		if (!current && live.fd != -1)
 			close(live.fd);
 	}
-	d->part = mem_zero(g->archived.n + 1, sizeof *d->part);
 	add_archived(g, d);
 	if (g->w->opened != NULL && in_range(d->name, g->w->from, g->w->to))
 		g->w->opened(g->w->ctx, d->name, d->n == 0 ? "" : d->part[d->n - 1].name.stamp, live.fd, live.size);
@@ -467,9 +486,9 @@ free_gathered(struct gathered *r)
 	free(r->entry);
 }
 
-/* Give out the day's records.  Returns 0, 1 when that was enough, or -1 with errno. */
+/* Returns 0, 1 when that was enough, or -1 with errno. */
 static int
-give_day(struct walking *g, const struct day *d)
+give_records(struct walking *g, const struct day *d)
 {
 	struct gathered *r = &g->record;
 
@@ -489,10 +508,23 @@ give_day(struct walking *g, const struct day *d)
 		rec.line = r->line;
 		rec.text = g->w->texts ? r->text : NULL;
 		rec.n = r->n;
+		rec.stays = g->w->texts && r->text[0].p != r->scratch[0].p;
 		if (!g->w->record(g->w->ctx, &rec))
 			return 1;
 	}
 	return 0;
+}
+
+/* Give out the day's records.  Returns as above. */
+static int
+give_day(struct walking *g, const struct day *d)
+{
+	int r = give_records(g, d), saved = errno;
+
+	if (g->w->released != NULL)
+		g->w->released(g->w->ctx);
+	errno = saved;
+	return r;
 }
 
 /* Join the lines of the i-th day and the following one. */

@@ -39,6 +39,7 @@ struct walk_record {
 	const struct walk_line *const *line;	/* in the order of time */
 	const struct span *text;	/* of each line, from { to }, readable and padded behind it as json/scan.h wants; NULL without texts */
 	size_t	 n;		/* 1 unless folded */
+	bool	 stays;		/* the first text is valid until released is called */
 };
 
 struct walk {
@@ -54,6 +55,8 @@ struct walk {
 	void	*ctx;
 	/* Called for each record, in order, valid until it returns; false ends the walk. */
 	bool	(*record)(void *ctx, const struct walk_record *r);
+	/* Called before texts that stay go, also when the walk fails.  NULL: not wanted. */
+	void	(*released)(void *ctx);
 	/* A line (column 0: all of it; line 0: the file) could not be read.  Only the first WALK_TELL of a file come here. */
 	void	(*bad)(void *ctx, const char *path, uint64_t line, size_t column, const char *reason);
 	/*

@@ -157,6 +157,13 @@ db_lost_claim(struct db *db)
 	return db_error(db, DB_FAILED, "another run of the load '%.200s' has begun; it goes on, this one ends", db->load_id);
 }
 
+void
+db_feed(struct db *db, const struct db_load *l)
+{
+	if (db->conn != NULL && db->engine->feed != NULL)
+		db->engine->feed(db, l);
+}
+
 enum db_status
 db_load(struct db *db, struct db_load *l)
 {
@@ -270,41 +277,39 @@ db_put_double(double d, struct buf *out)
 }
 
 static bool
-has_name(const struct db_names *names, const char *name)
+has_name(const struct db_names *names, const struct buf *b)
 {
 	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->name[i], name) == 0)
+		if (names->name[i].len == b->len && memcmp(names->name[i].p + 1, b->p + 1, b->len - 1) == 0)
 			return true;
 	return false;
 }
 
-const char *
-db_names_get(struct db_names *names, size_t i, const char *name)
+void
+db_names_add(struct db_names *names, const char *name)
 {
 	struct buf b = { 0 }, plain = { 0 };
 
-	if (i < names->n)
-		return names->name[i];
-	for (unsigned n = 1; n == 1 || has_name(names, buf_str(&b)); n++) {
+	for (unsigned n = 1; n == 1 || has_name(names, &b); n++) {
 		buf_clear(&plain);
 		buf_adds(&plain, name);
 		if (n > 1)
 			buf_addf(&plain, "_%u", n);
 		buf_clear(&b);
+		buf_addc(&b, names->n == 0 ? '{' : ',');
 		json_encode(buf_str(&plain), plain.len, &b);
 		buf_addc(&b, ':');
 	}
 	buf_free(&plain);
 	names->name = mem_grow(names->name, &names->cap, names->n + 1, sizeof *names->name);
-	names->name[names->n++] = b.p;
-	return b.p;
+	names->name[names->n++] = (struct span){ b.p, b.len };
 }
 
 void
 db_names_free(struct db_names *names)
 {
 	for (size_t i = 0; i < names->n; i++)
-		free(names->name[i]);
+		free((void *)(uintptr_t)names->name[i].p);
 	free(names->name);
 	*names = (struct db_names){ 0 };
 }

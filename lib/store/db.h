@@ -108,6 +108,7 @@ struct db {
 	bool	 password;	/* it does */
 	bool	 begun;		/* something was done by this run: loaded, or by a statement that no transaction can undo any more */
 	bool	 unsure;	/* a commit was sent, its answer lost */
+	int64_t	 fed_since;	/* when_mono(): rows of the next batch are waiting in a transaction; 0: there is none */
 	char	 ticket[UUID_SIZE];	/* PostgreSQL: of the last batch, in llmutils_loads */
 	const char *load_id;	/* NULL: the load has no name; borrowed */
 	char	 run[UUID_SIZE];	/* this run, in llmutils_marks */
@@ -127,6 +128,7 @@ struct db_engine {
 	enum db_status (*describe)(struct db *db, struct db_table *t);
 	enum db_status (*create)(struct db *db, const struct db_table *t, const size_t *key, size_t n_key);
 	enum db_status (*claim)(struct db *db, const char *table);
+	void	(*feed)(struct db *db, const struct db_load *l);	/* NULL: has no use for it */
 	enum db_status (*load)(struct db *db, struct db_load *l);
 	enum db_status (*end_loads)(struct db *db);
 	enum db_status (*query)(struct db *db, const char *sql, const struct db_param *param, size_t n, db_sink *sink, void (*idle)(void *),
@@ -154,6 +156,11 @@ enum db_status db_create(struct db *db, const struct db_table *t, const size_t *
  * other runs of this name are refused.
  */
 enum db_status db_claim(struct db *db, const char *table, const char *id);
+/*
+ * The rows of a batch that have been gathered so far; the server can work on them while more come.  This is a hint: db_load gets them
+ * all, and reports what went wrong.  But the transaction is open from here on, so db_load should follow soon (fed_since).
+ */
+void	db_feed(struct db *db, const struct db_load *l);
 enum db_status db_load(struct db *db, struct db_load *l);
 /* The last batch has been loaded: nothing more of this run is to be remembered. */
 enum db_status db_end_loads(struct db *db);
@@ -184,13 +191,12 @@ void	db_put_double(double d, struct buf *out);
 void	db_put_double_text(const char *s, size_t len, struct buf *out);
 enum db_status db_error(struct db *db, enum db_status st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* The names of a result's columns as `"name":`; a name that comes again gets _2, _3 ... */
+/* The names of a result's columns with what stands before them, `{"first":`, `,"second":`; a name that comes again gets _2, _3 ... */
 struct db_names {
-	char	**name;		/* owned */
+	struct span *name;	/* owned, with their text */
 	size_t	 n, cap;
 };
-/* That of column i; to be asked in order, first.  name is used the first time. */
-const char *db_names_get(struct db_names *names, size_t i, const char *name);
+void	db_names_add(struct db_names *names, const char *name);
 void	db_names_free(struct db_names *names);
 
 #endif

@@ -1,5 +1,6 @@
 #include "store/groups.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +16,11 @@
 #define RUN_BUFFER	((size_t)32 << 10)	/* read or written at once */
 #define MOST_RUNS	256			/* merged at once */
 #define LEAST_RUNS	8
+#define MERGE_BATCH	64
+#define AHEAD		16			/* groups */
+#define KEY_USUAL	64			/* bytes */
+#define FEW		8			/* sorted at once */
+#define MOST_LEVELS	32
 
 struct group_chunk {
 	struct group_chunk *next;
@@ -30,37 +36,46 @@ groups_init(struct groups *s, size_t n_sums, struct keyseed seed, size_t bound)
 }
 
 static void
-free_chunks(struct groups *s)
+free_chunks(struct group_chunk *c)
+{
+	while (c != NULL) {
+		struct group_chunk *next = c->next;
+
+		free(c);
+		c = next;
+	}
+}
+
+/* The memory is kept: getting it anew costs as much as filling it. */
+void
+groups_clear(struct groups *s)
 {
 	while (s->chunks != NULL) {
 		struct group_chunk *c = s->chunks;
 
 		s->chunks = c->next;
-		free(c);
+		if (c->cap == CHUNK) {
+			c->next = s->spare;
+			s->spare = c;
+		} else {
+			free(c);
+		}
 	}
 	s->bytes = 0;
+	memset(s->slot, 0, s->size * sizeof *s->slot);
+	s->n = 0;
 }
 
 void
 groups_free(struct groups *s)
 {
-	free_chunks(s);
+	free_chunks(s->chunks);
+	free_chunks(s->spare);
 	free(s->slot);
 	free(s->run);
 	if (s->fd != -1)
 		close(s->fd);
 	*s = (struct groups){ .fd = -1 };
-}
-
-void
-groups_clear(struct groups *s)
-{
-	if (s->chunks != NULL && s->chunks->next == NULL)
-		s->chunks->used = 0;
-	else
-		free_chunks(s);
-	memset(s->slot, 0, s->size * sizeof *s->slot);
-	s->n = 0;
 }
 
 /* ---- runs: groups in order, in a file as they are in memory ---- */
@@ -112,6 +127,15 @@ end_run(struct run_writer *w)
 	return w->error == 0 ? GROUPS_OK : GROUPS_ERRNO;
 }
 
+static inline uint64_t
+load(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
 static int
 compare(const struct groups *s, const struct group *a, const struct group *b)
 {
@@ -126,6 +150,65 @@ compare_slots(const void *a, const void *b, void *s)
 	return compare(s, ((const struct group_slot *)a)->g, ((const struct group_slot *)b)->g);
 }
 
+static int
+compare_words(const void *a, const void *b)
+{
+	uint64_t x = ((const struct group_slot *)a)->hash, y = ((const struct group_slot *)b)->hash;
+
+	return (x > y) - (x < y);
+}
+
+/* Eight bytes of a key as a number that sorts as they do; behind its end are zeros. */
+static uint64_t
+word_at(const struct groups *s, const struct group *g, size_t at)
+{
+	char few[sizeof(uint64_t)] = { 0 };
+
+	if (g->len >= at + sizeof few)
+		return be64toh(load(group_key(s, g) + at));
+	if (g->len > at)
+		memcpy(few, group_key(s, g) + at, g->len - at);
+	return be64toh(load(few));
+}
+
+/*
+ * Sort slots whose keys agree in what is before the byte at: by the next eight, which take the place of the hash, so that most comparisons
+ * need not go to the keys, which stand anywhere in memory; then those that agree in these too.
+ */
+static void
+sort_slots(struct groups *s, struct group_slot *slot, size_t n, size_t at, unsigned level)
+{
+	uint64_t differ = 0;
+
+	for (bool ended = false; differ == 0 && !ended && n >= FEW && level < MOST_LEVELS; at += sizeof(uint64_t)) {
+		for (size_t i = 0; i < n; i++) {
+			slot[i].hash = word_at(s, slot[i].g, at);
+			differ |= slot[i].hash ^ slot[0].hash;
+			ended = ended || slot[i].g->len <= at;
+		}
+	}
+	if (differ == 0) {
+		qsort_r(slot, n, sizeof *slot, compare_slots, s);
+		return;
+	}
+	qsort(slot, n, sizeof *slot, compare_words);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && slot[end].hash == slot[i].hash; )
+			end++;
+		if (end - i > 1)
+			sort_slots(s, slot + i, end - i, at, level + 1);
+	}
+}
+
+static void
+prefetch(const struct groups *s, const struct group *g)
+{
+	size_t len = sizeof *g + s->n_sums * sizeof *g->sum + KEY_USUAL;
+
+	for (size_t at = 0; at < len; at += 64)
+		__builtin_prefetch((const char *)g + at);
+}
+
 /* See the groups in memory, in order, and forget them. */
 static void
 see_table(struct groups *s, groups_see *see, void *arg)
@@ -135,12 +218,13 @@ see_table(struct groups *s, groups_see *see, void *arg)
 	for (size_t i = 0; i < s->size; i++)
 		if (s->slot[i].g != NULL)
 			s->slot[n++] = s->slot[i];
-	qsort_r(s->slot, n, sizeof *s->slot, compare_slots, s);
-	for (size_t i = 0; i < n; i++)
+	sort_slots(s, s->slot, n, 0, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			prefetch(s, s->slot[i + AHEAD].g);
 		see(arg, s->slot[i].g, (struct span){ group_key(s, s->slot[i].g), s->slot[i].g->len });
-	free_chunks(s);
-	memset(s->slot, 0, s->size * sizeof *s->slot);
-	s->n = 0;
+	}
+	groups_clear(s);
 }
 
 static enum groups_status
@@ -155,6 +239,33 @@ spill(struct groups *s)
 }
 
 /* ---- the table ---- */
+
+/* Both halves of the 128-bit product, folded. */
+static inline uint64_t
+fold(uint64_t x, uint64_t y)
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide p = (wide)x * y;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+/* One lane of what fingerprints are made of (keyset.c), since keys are compared: nobody can prepare those that collide. */
+static uint64_t
+hash_of(struct keyseed seed, struct span key)
+{
+	uint64_t h = seed.k[0] ^ key.len * UINT64_C(0xd6e8feb86659fd93);
+	const char *p = key.p, *last = p + key.len - 16;
+	char few[16] = { 0 };
+
+	if (key.len < 16)
+		last = memcpy(few, p, key.len);
+	else
+		for (; p < last; p += 16)
+			h = fold(load(p) ^ seed.k[0], load(p + 8) ^ h ^ seed.k[1]);
+	h = fold(load(last) ^ seed.k[1], load(last + 8) ^ h ^ seed.k[0]);
+	return fold(h ^ UINT64_C(0xa0761d6478bd642f), seed.k[1] ^ UINT64_C(0x9e3779b97f4a7c15));
+}
 
 static size_t
 probe(const struct groups *s, uint64_t hash, struct span key)
@@ -218,8 +329,15 @@ new_group(struct groups *s, size_t size)
 
 	if (!has_space(s, size)) {
 		size_t cap = chunk_for(size);
-		struct group_chunk *c = mem_alloc(sizeof *c + cap);
+		struct group_chunk *c = s->spare;
 
+		if (c != NULL && cap == CHUNK) {
+			s->spare = c->next;
+		} else {
+			free_chunks(c);		/* a large one may need all that the bound leaves */
+			s->spare = NULL;
+			c = mem_alloc(sizeof *c + cap);
+		}
 		*c = (struct group_chunk){ .next = s->chunks, .cap = cap };
 		s->chunks = c;
 		s->bytes += sizeof *c + cap;
@@ -274,7 +392,7 @@ add_hashed(struct groups *s, uint64_t hash, struct span key, uint64_t records, c
 enum groups_status
 groups_add(struct groups *s, struct span key, uint64_t records, const struct sum *sum)
 {
-	return add_hashed(s, fingerprint_text(s->seed, key).a, key, records, sum);
+	return add_hashed(s, hash_of(s->seed, key), key, records, sum);
 }
 
 enum groups_status
@@ -282,14 +400,27 @@ groups_merge(struct groups *s, const struct groups *from)
 {
 	enum groups_status st = GROUPS_OK;
 
-	for (size_t i = 0; i < from->size; i++)
-		if (from->slot[i].g != NULL)
-			__builtin_prefetch(&s->slot[from->slot[i].hash & (s->size - 1)]);
-	for (size_t i = 0; i < from->size && st == GROUPS_OK; i++) {
-		const struct group *g = from->slot[i].g;
+	/* Some at a time: first all their slots are fetched, then what these point to. */
+	for (size_t i = 0; i < from->size && st == GROUPS_OK; ) {
+		const struct group *batch[MERGE_BATCH];
+		size_t n = 0;
 
-		if (g != NULL)
-			st = add_hashed(s, g->hash, (struct span){ group_key(from, g), g->len }, g->records, g->sum);
+		for (; i < from->size && n < MERGE_BATCH; i++) {
+			const struct group *g = from->slot[i].g;
+
+			if (g != NULL) {
+				__builtin_prefetch(&s->slot[from->slot[i].hash & (s->size - 1)]);
+				batch[n++] = g;
+			}
+		}
+		for (size_t j = 0; j < n; j++) {
+			const struct group *g = s->slot[batch[j]->hash & (s->size - 1)].g;
+
+			if (g != NULL)
+				prefetch(s, g);
+		}
+		for (size_t j = 0; j < n && st == GROUPS_OK; j++)
+			st = add_hashed(s, batch[j]->hash, (struct span){ group_key(from, batch[j]), batch[j]->len }, batch[j]->records, batch[j]->sum);
 	}
 	return st;
 }
@@ -485,6 +616,8 @@ groups_each(struct groups *s, groups_see *see, void *arg)
 	most = most < LEAST_RUNS ? LEAST_RUNS : most > MOST_RUNS ? MOST_RUNS : most;
 	if (s->n != 0)
 		st = spill(s);
+	free_chunks(s->spare);	/* the merge needs memory of its own */
+	s->spare = NULL;
 	while (st == GROUPS_OK && s->n_runs > most)
 		st = join_runs(s, most);
 	return st != GROUPS_OK ? st : merge_runs(s, s->n_runs, see, arg);

@@ -44,6 +44,7 @@ struct groups {
 	struct group_slot *slot;	/* owned */
 	size_t	 size, n;		/* size is a power of two */
 	struct group_chunk *chunks;	/* owned; the groups stand in them */
+	struct group_chunk *spare;	/* owned; emptied */
 	size_t	 bytes;			/* in chunks */
 	int	 fd;			/* of the runs; -1: none */
 	off_t	 end;			/* of the file */

@@ -82,7 +82,6 @@ gunzip_new(int fd)
 	g->fd = fd;
 	g->in = mem_alloc(WINDOW);
 	g->out_cap = GZIP_BLOCK;
-	g->out = mem_alloc(g->out_cap);
 	g->fast = libdeflate_alloc_decompressor();
 	return g;
 }
@@ -152,6 +151,13 @@ go_back(struct gunzip *g, uint64_t to)
 	g->at = to < g->len ? (size_t)to : g->len;
 }
 
+static void
+need_out(struct gunzip *g)
+{
+	if (g->out == NULL)
+		g->out = mem_alloc(g->out_cap);
+}
+
 /* ---- zlib ---- */
 
 /* Begin a member, or try one, at the window's place. */
@@ -212,6 +218,7 @@ inflates(struct gunzip *g)
 	uint64_t made = 0;
 	int r;
 
+	need_out(g);
 	stream_begin(g);
 	g->z.next_in = g->in + g->at;
 	g->z.avail_in = (uInt)(g->len - g->at);
@@ -293,31 +300,51 @@ stream(struct gunzip *g, void *p, size_t len)
 	}
 }
 
-/* Inflate a member that lies in the window in one call, into out.  False: zlib has to say what it is. */
+/* Where a whole member goes: to the caller, or once that is too small to out. */
+struct room {
+	unsigned char *p;
+	size_t	 len;
+};
+
+/* False: out is as large as it gets. */
+static bool
+more_room(struct gunzip *g, struct room *room)
+{
+	size_t want = g->out_cap;
+
+	while (want <= room->len)
+		want *= 2;
+	if (want > GZIP_MEMBER)
+		return false;
+	if (want != g->out_cap) {
+		free(g->out);
+		g->out = NULL;
+		g->out_cap = want;
+	}
+	need_out(g);
+	*room = (struct room){ g->out, g->out_cap };
+	return true;
+}
+
+/* Inflate a member that lies in the window in one call.  *made: bytes, where it was done; else zlib has to say what it is. */
 static int
-whole_member(struct gunzip *g, bool *done)
+whole_member(struct gunzip *g, struct room *room, size_t *made, bool *done)
 {
 	size_t used;
 
 	for (;;) {
-		switch (libdeflate_gzip_decompress_ex(g->fast, g->in + g->at, g->len - g->at, g->out, g->out_cap, &used, &g->out_len)) {
+		switch (libdeflate_gzip_decompress_ex(g->fast, g->in + g->at, g->len - g->at, room->p, room->len, &used, made)) {
 		case LIBDEFLATE_SUCCESS:
 			g->at += used;
-			g->out_at = 0;
 			g->members++;
 			*done = true;
 			return 0;
 		case LIBDEFLATE_INSUFFICIENT_SPACE:
-			g->out_len = g->out_at = 0;
-			if (g->out_cap == GZIP_MEMBER)
+			if (!more_room(g, room))
 				return 0;
-			free(g->out);
-			g->out_cap *= 2;
-			g->out = mem_alloc(g->out_cap);
 			break;
 		case LIBDEFLATE_BAD_DATA:	/* or its end is not in the window */
 		case LIBDEFLATE_SHORT_OUTPUT:
-			g->out_len = g->out_at = 0;
 			if (g->ended || g->len - g->at == WINDOW)
 				return 0;
 			if (fill(g) == -1)
@@ -347,10 +374,12 @@ padding(struct gunzip *g)
 	}
 }
 
-/* Returns 0 (out holds the member, or the state has changed), or -1 with errno. */
+/* Returns data, 0 (out holds the member, or the state has changed), or -1 with errno. */
 static ssize_t
-next_member(struct gunzip *g)
+next_member(struct gunzip *g, void *p, size_t len)
 {
+	struct room room = { len < GZIP_BLOCK ? NULL : p, len < GZIP_BLOCK ? 0 : len };
+	size_t made;
 	bool done = false;
 
 	if (need(g, LEAST) == -1)
@@ -366,9 +395,16 @@ next_member(struct gunzip *g)
 		return padding(g);
 	if (g->in[g->at] != 0x1f)
 		return damaged(g, place(g), g->members > 0 ? "garbage behind the data" : "not gzip data");
-	if (whole_member(g, &done) == -1)
+	if (room.p == NULL)
+		(void)more_room(g, &room);
+	if (whole_member(g, &room, &made, &done) == -1)
 		return -1;
-	if (!done) {
+	if (done && room.p == p)
+		return (ssize_t)made;
+	if (done) {
+		g->out_at = 0;
+		g->out_len = made;
+	} else {
 		stream_begin(g);
 		g->state = STREAM;
 	}
@@ -385,7 +421,7 @@ gunzip_read(struct gunzip *g, void *p, size_t len)
 
 		switch (g->state) {
 		case BOUNDARY:
-			n = next_member(g);
+			n = next_member(g, p, len);
 			break;
 		case STREAM:
 			n = stream(g, p, len);

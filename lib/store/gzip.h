@@ -25,6 +25,7 @@ struct gunzip *gunzip_new(int fd);
 /*
  * Read up to len bytes of data.  Returns the count, 0 at the end, or -1 with errno.  EBADMSG: the file is damaged, gunzip_error
  * says how; the data up to there has been given, and the next call goes on at the next member that can be read (or returns 0).
+ * Room for a whole member (GZIP_BLOCK) saves a copy; behind what was read the room may be changed.
  */
 ssize_t	gunzip_read(struct gunzip *g, void *p, size_t len);
 const char *gunzip_error(const struct gunzip *g);	/* "damaged at byte 1234: ...", valid until the next read */

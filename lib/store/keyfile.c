@@ -89,6 +89,7 @@ keyfile_load(struct keyfile *k, struct keyset *s)
 	/* Only the newest can stay in a bounded set. */
 	if (s->bound != 0 && (uint64_t)(st.st_size - at) / sizeof *f > s->bound)
 		at = st.st_size - (off_t)(s->bound * sizeof *f);
+	keyset_reserve(s, (size_t)(st.st_size - at) / sizeof *f);	/* at once: growing needs half as much again */
 	while (at < st.st_size) {
 		ssize_t n = pread(k->fd, f, sizeof f, at);
 		size_t keys;
@@ -99,11 +100,7 @@ keyfile_load(struct keyfile *k, struct keyset *s)
 			return -1;
 		keys = (size_t)n / sizeof *f;
 		at += (off_t)(keys * sizeof *f);
-		keyset_reserve(s, keys);
-		for (size_t i = 0; i < keys; i++)
-			keyset_prefetch(s, f[i]);
-		for (size_t i = 0; i < keys; i++)
-			keyset_add(s, f[i]);
+		keyset_add_all(s, f, keys);
 	}
 	return 0;
 }

@@ -248,3 +248,13 @@ keyset_add(struct keyset *s, struct fingerprint f)
 	}
 	return true;
 }
+
+void
+keyset_add_all(struct keyset *s, const struct fingerprint *f, size_t n)
+{
+	keyset_reserve(s, n);
+	for (size_t i = 0; i < n; i++)
+		keyset_prefetch(s, f[i]);
+	for (size_t i = 0; i < n; i++)
+		keyset_add(s, f[i]);
+}

@@ -53,6 +53,8 @@ void	keyset_init(struct keyset *s, size_t bound);	/* bound 0: none */
 void	keyset_free(struct keyset *s);
 /* True when it was not in the set.  */
 bool	keyset_add(struct keyset *s, struct fingerprint f);
+/* Many at once need not wait for memory one after the other. */
+void	keyset_add_all(struct keyset *s, const struct fingerprint *f, size_t n);
 void	keyset_remove(struct keyset *s, struct fingerprint f);	/* of a set without a bound */
 bool	keyset_has(const struct keyset *s, struct fingerprint f);
 /* Make room for n more, so that prefetches stay good. */

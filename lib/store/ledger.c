@@ -15,6 +15,7 @@
 #include "store/keymap.h"
 
 #define WRITE_BYTES (256u << 10)
+#define LOAD_KEYS 256
 
 /* FNV-1a: tells tables apart without writing their tokens into a file that may be published. */
 static uint64_t
@@ -98,29 +99,37 @@ kind_of(const struct scan *s, const char *key)
 	return scan_find(s, key, strlen(key)) != NULL ? LINE_RECEIPT : LINE_UNKNOWN;
 }
 
-/* A line that a kill or a full disk cut short: it was never acted upon, so it goes. */
-static int
-repair_tail(int fd)
+/* Where the last line begins, or -1 with errno. */
+static off_t
+last_line(int fd, off_t end)
 {
-	char tail[4096];
-	struct stat st;
-	off_t end;
+	char block[4096];
 
-	if (fstat(fd, &st) == -1)
-		return -1;
-	for (end = st.st_size; end > 0; ) {
-		size_t n = end > (off_t)sizeof tail ? sizeof tail : (size_t)end;
+	while (end > 0) {
+		size_t n = end > (off_t)sizeof block ? sizeof block : (size_t)end;
 		const char *nl;
 
-		if (pread(fd, tail, n, end - (off_t)n) != (ssize_t)n)
+		if (pread(fd, block, n, end - (off_t)n) != (ssize_t)n)
 			return -1;
-		if ((nl = memrchr(tail, '\n', n)) != NULL) {
-			end -= (off_t)n - (nl + 1 - tail);
-			break;
-		}
+		if ((nl = memrchr(block, '\n', n)) != NULL)
+			return end - (off_t)n + (nl + 1 - block);
 		end -= (off_t)n;
 	}
-	return end == st.st_size || ftruncate(fd, end) == 0 ? 0 : -1;
+	return 0;
+}
+
+/* Returns 0, or -1 with errno. */
+static int
+read_from(int fd, off_t at, struct buf *b)
+{
+	ssize_t n;
+
+	if (lseek(fd, at, SEEK_SET) == -1)
+		return -1;
+	while ((n = io_read_file(fd, buf_reserve(b, WRITE_BYTES), WRITE_BYTES)) > 0)
+		b->len += (size_t)n;
+	buf_pad(b);
+	return (int)n;
 }
 
 /* Can these bytes be the start of a line that a ledger writes?  What others wrote is not to be cut. */
@@ -140,33 +149,29 @@ is_own_start(const struct ledger *l, const char *p, size_t len)
 	return yes;
 }
 
-/* The last line without a newline may be whole: written by hand, or by another program. */
+/*
+ * The last line without a newline may be whole: written by hand, or by another program.  One of ours that a kill or a full disk cut
+ * short was never acted upon, so it goes.
+ */
 static int
 complete_tail(struct ledger *l)
 {
 	struct scan s = { 0 };
 	struct buf b = { 0 };
-	off_t size = lseek(l->fd, 0, SEEK_END);
-	char last;
+	off_t size = lseek(l->fd, 0, SEEK_END), at;
 	int r = 0;
 
 	if (size <= 0)
 		return (int)size;
-	if (pread(l->fd, &last, 1, size - 1) != 1)
-		return -1;
-	if (last == '\n')
+	if ((at = last_line(l->fd, size)) == size)
 		return 0;
-	if (file_read(l->path, &b) == 0) {
-		const char *nl = memrchr(b.p, '\n', b.len), *p = nl == NULL ? b.p : nl + 1;
-		size_t at = (size_t)(p - b.p);
+	if (at != -1 && read_from(l->fd, at, &b) == 0) {
+		size_t mark = at == 0 && b.len >= 3 && memcmp(b.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
-		buf_pad(&b);
-		if (at == 0 && b.len >= 3 && memcmp(b.p, "\xef\xbb\xbf", 3) == 0)
-			at = 3;
-		if (scan_record(&s, b.p + at) == b.p + b.len && kind_of(&s, l->key) == LINE_RECEIPT)
+		if (scan_record(&s, b.p + mark) == b.p + b.len && kind_of(&s, l->key) == LINE_RECEIPT)
 			r = io_write(l->fd, "\n", 1);
-		else if (is_own_start(l, b.p + at, b.len - at))
-			r = repair_tail(l->fd);
+		else if (is_own_start(l, b.p + mark, b.len - mark))
+			r = ftruncate(l->fd, at);
 	} else {
 		r = -1;
 	}
@@ -230,13 +235,19 @@ read_intent(struct span line, struct intent *in)
 	return when_parse(at.p + 1, at.len - 2, &in->at_ms, NULL);
 }
 
+/* Keys on their way into the set. */
+struct loading {
+	struct fingerprint key[LOAD_KEYS];
+	size_t	 n;
+};
+
 static int
 load_line(struct ledger *l, void *arg, const struct record *r)
 {
+	struct loading *k = arg;
 	const struct member *m;
 	struct intent in;
 
-	(void)arg;
 	switch (kind_of(r->scan, l->key)) {
 	case LINE_HEADER:
 		m = scan_find(r->scan, "table", 5);
@@ -246,7 +257,11 @@ load_line(struct ledger *l, void *arg, const struct record *r)
 	case LINE_RECEIPT:
 		m = scan_find(r->scan, l->key, strlen(l->key));
 		if (is_key(m->val))
-			(void)ledger_claim(l, m->val);
+			k->key[k->n++] = fingerprint(l, m->val);
+		if (k->n == LOAD_KEYS) {
+			keyset_add_all(&l->keys, k->key, k->n);
+			k->n = 0;
+		}
 		return 0;
 	case LINE_INTENT:
 		if (!read_intent(r->text, &in))
@@ -296,6 +311,7 @@ failed(struct ledger *l)
 enum ledger_status
 ledger_open(struct ledger *l, const char *path, const char *key)
 {
+	struct loading keys = { .n = 0 };
 	enum ledger_status st;
 	struct buf why;
 	struct stat sb;
@@ -305,10 +321,12 @@ ledger_open(struct ledger *l, const char *path, const char *key)
 		return failed(l);
 	keyset_init(&l->keys, 0);
 	errno = 0;
-	if (fstat(l->fd, &sb) == 0 && !S_ISREG(sb.st_mode))
+	if (fstat(l->fd, &sb) == 0 && !S_ISREG(sb.st_mode)) {
 		buf_addf(&l->error, "%s: not a regular file", l->path);
-	else if (complete_tail(l) == 0 && for_each(l, false, load_line, NULL) == 0)
+	} else if (complete_tail(l) == 0 && for_each(l, false, load_line, &keys) == 0) {
+		keyset_add_all(&l->keys, keys.key, keys.n);
 		return LEDGER_OK;
+	}
 	st = failed(l);
 	why = l->error;
 	l->error = (struct buf){ 0 };

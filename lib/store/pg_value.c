@@ -51,16 +51,20 @@ static void
 put_time(const char *p, size_t len, bool zoned, struct buf *out)
 {
 	size_t end = zoned && len > 3 && memcmp(p + len - 3, "+00", 3) == 0 ? len - 3 : len;
+	char *to;
 
 	if (len < 19 || p[4] != '-' || p[10] != ' ' || (zoned && end == len) || p[end - 1] == 'C') {
 		json_encode(p, len, out);
 		return;
 	}
-	buf_addc(out, '"');
-	buf_add(out, p, 10);
-	buf_addc(out, 'T');
-	buf_add(out, p + 11, end - 11);
-	buf_adds(out, zoned ? "Z\"" : "\"");
+	to = buf_reserve(out, end + 3);
+	*to++ = '"';
+	to = mempcpy(to, p, end);
+	to[(ptrdiff_t)10 - (ptrdiff_t)end] = 'T';
+	if (zoned)
+		*to++ = 'Z';
+	*to++ = '"';
+	out->len = (size_t)(to - out->p);
 }
 
 static unsigned
@@ -123,6 +127,24 @@ put_array(unsigned oid, const char *p, size_t len, struct buf *out)
 	buf_free(&scratch);
 }
 
+/* Most text needs no escapes: that is seen while it is copied. */
+static void
+put_text(const char *p, size_t len, struct buf *out)
+{
+	char *to = buf_reserve(out, len + 2);
+
+	*to++ = '"';
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)p[i] < ' ' || (unsigned char)p[i] >= 0x7f || p[i] == '"' || p[i] == '\\') {
+			json_encode(p, len, out);
+			return;
+		}
+		*to++ = p[i];
+	}
+	*to = '"';
+	out->len += len + 2;
+}
+
 static void
 put_json(const char *p, size_t len, struct buf *out)
 {
@@ -160,6 +182,9 @@ pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
 	case BYTEA:
 		put_bytes(p, len, out);
 		return;
+	case TEXT: case VARCHAR:
+		put_text(p, len, out);
+		return;
 	default:
 		break;
 	}
@@ -173,47 +198,38 @@ pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
 
 /* ---- COPY ---- */
 
-static void
-put_escaped(const char *p, size_t len, struct buf *out)
-{
-	const char *end = p + len;
-
-	while (p < end) {
-		const char *from = p;
-
-		while (p < end && *p != '\\' && *p != '\n' && *p != '\r' && *p != '\t')
-			p++;
-		buf_add(out, from, (size_t)(p - from));
-		if (p == end)
-			break;
-		buf_addc(out, '\\');
-		buf_addc(out, *p == '\n' ? 'n' : *p == '\r' ? 'r' : *p == '\t' ? 't' : '\\');
-		p++;
-	}
-}
-
 void
-pg_put_copy(const struct db_cell *c, const char *text, struct buf *out)
+pg_put_copy(const struct db_cell *c, const char *text, char behind, struct buf *out)
 {
-	const char *p = text + c->at;
+	static const char escape[256] = { ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+	const char *p = text + c->at, *end = p + c->len;
+	char *to = buf_reserve(out, 2 * c->len + sizeof "\\\\x,");
 
 	switch (c->form) {
 	case DB_NULL:
-		buf_adds(out, "\\N");
+		to = mempcpy(to, "\\N", 2);
 		break;
 	case DB_BLOB:
-		buf_adds(out, "\\\\x");
-		for (size_t i = 0; i < c->len; i++) {
-			buf_addc(out, "0123456789abcdef"[(unsigned char)p[i] >> 4]);
-			buf_addc(out, "0123456789abcdef"[p[i] & 15]);
+		to = mempcpy(to, "\\\\x", 3);
+		for (; p < end; p++) {
+			*to++ = "0123456789abcdef"[(unsigned char)*p >> 4];
+			*to++ = "0123456789abcdef"[*p & 15];
 		}
 		break;
 	case DB_STRING:
-		put_escaped(p, c->len, out);
+		for (; p < end; p++) {
+			char as = escape[(unsigned char)*p];
+
+			if (as != 0)
+				*to++ = '\\';
+			*to++ = as != 0 ? as : *p;
+		}
 		break;
 	case DB_INT:
 	case DB_FLOAT:
-		buf_add(out, p, c->len);
+		to = mempcpy(to, p, c->len);
 		break;
 	}
+	*to++ = behind;
+	out->len = (size_t)(to - out->p);
 }

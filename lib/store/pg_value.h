@@ -17,7 +17,7 @@ void	pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out);
 /* How values for a column of this type (category: pg_type.typcategory) are converted. */
 enum db_kind pg_kind(unsigned oid, char category);
 
-/* Append a field of COPY's text format. */
-void	pg_put_copy(const struct db_cell *c, const char *text, struct buf *out);
+/* Append a field of COPY's text format, and what stands behind it. */
+void	pg_put_copy(const struct db_cell *c, const char *text, char behind, struct buf *out);
 
 #endif

@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/sig.h"
+#include "base/when.h"
 #include "store/pg_value.h"
 #include "store/sql_text.h"
 
@@ -43,6 +44,10 @@ struct pg {
 	bool	 claimed;	/* on this connection */
 	size_t	 bad;		/* the row (from 0) of the COPY that the last error names, or SIZE_MAX */
 	bool	 exists;	/* the last error: a thing of this name is there already */
+	bool	 begun;		/* the batch that is being gathered: its transaction */
+	size_t	 fed;		/* its rows that were sent */
+	enum db_status fed_status;
+	struct buf copy;	/* what is sent next */
 };
 
 /* ---- connection ---- */
@@ -65,6 +70,7 @@ pg_end(struct db *db)
 	if (pg == NULL)
 		return;
 	PQfinish(pg->c);
+	buf_free(&pg->copy);
 	free(pg);
 	db->conn = NULL;
 }
@@ -443,69 +449,47 @@ put_copy_data(struct db *db, struct buf *b)
 	return st;
 }
 
+/* Send rows; their COPY goes on. */
 static enum db_status
 put_rows(struct db *db, const struct db_load *l, size_t from, size_t to)
 {
 	struct pg *pg = db->conn;
-	struct buf b = { 0 };
+	struct buf *b = &pg->copy;
 	enum db_status st = DB_OK;
 
 	for (size_t row = from; row < to && st == DB_OK; row++) {
-		for (size_t i = 0; i < l->n_use; i++) {
-			if (i > 0)
-				buf_addc(&b, '\t');
-			pg_put_copy(&l->cell[row * l->n_use + i], l->text, &b);
-		}
-		buf_addc(&b, '\n');
-		if (b.len >= COPY_PIECE)
-			st = put_copy_data(db, &b);
+		for (size_t i = 0; i < l->n_use; i++)
+			pg_put_copy(&l->cell[row * l->n_use + i], l->text, i + 1 < l->n_use ? '\t' : '\n', b);
+		if (b->len >= COPY_PIECE)
+			st = put_copy_data(db, b);
 	}
-	if (st == DB_OK)
-		st = put_copy_data(db, &b);
-	buf_free(&b);
-	if (st == DB_OK && PQputCopyEnd(pg->c, NULL) != 1)
-		st = lost(db);
-	return st == DB_OK ? flush(db) : st;
+	return st == DB_OK ? put_copy_data(db, b) : st;
 }
 
+/* Begin a COPY, behind the statements that come before it. */
 static enum db_status
-copy_rows(struct db *db, struct db_load *l, size_t from, size_t to, uint64_t *changed)
+start_copy(struct db *db, const struct db_load *l, struct buf *sql)
 {
 	struct pg *pg = db->conn;
-	struct buf sql = { 0 };
 	PGresult *r = NULL;
 	enum db_status st;
 
-	buf_adds(&sql, "COPY ");
+	buf_adds(sql, "COPY ");
 	if (is_staged(l))
-		buf_adds(&sql, STAGING);
+		buf_adds(sql, STAGING);
 	else
-		put_table(l->table, &sql);
-	buf_adds(&sql, " (");
-	db_put_names(l->table, l->use, l->n_use, &sql);
-	buf_adds(&sql, ") FROM STDIN");
-	st = PQsendQuery(pg->c, buf_str(&sql)) ? flush(db) : lost(db);
-	buf_free(&sql);
-	if (st == DB_OK)
-		st = next_result(db, &r);
-	if (st != DB_OK)
-		return st;
-	if (r == NULL || PQresultStatus(r) != PGRES_COPY_IN) {
-		st = r == NULL ? lost(db) : judge(db, r);
+		put_table(l->table, sql);
+	buf_adds(sql, " (");
+	db_put_names(l->table, l->use, l->n_use, sql);
+	buf_adds(sql, ") FROM STDIN");
+	st = PQsendQuery(pg->c, buf_str(sql)) ? flush(db) : lost(db);
+	while (st == DB_OK && (st = next_result(db, &r)) == DB_OK && r != NULL && PQresultStatus(r) == PGRES_COMMAND_OK)
 		PQclear(r);
-		/* Not a row's fault: none has been sent. */
-		return st == DB_REFUSED ? DB_FAILED : st;
-	}
+	if (st == DB_OK && (r == NULL || PQresultStatus(r) != PGRES_COPY_IN))
+		st = r == NULL ? lost(db) : judge(db, r);
 	PQclear(r);
-	st = put_rows(db, l, from, to);
-	if (st != DB_OK && st != DB_AGAIN)
-		return st;
-	st = finish(db, &r);
-	if (st != DB_OK)
-		return st;
-	*changed = strtoull(PQcmdTuples(r), NULL, 10);
-	PQclear(r);
-	return DB_OK;
+	/* Not a row's fault: none has been sent. */
+	return st == DB_REFUSED ? DB_FAILED : st;
 }
 
 /* From the staging table on.  Of rows with one key the last counts for update, the first for ignore: as if they came one by one. */
@@ -546,12 +530,23 @@ merge_rows(struct db *db, struct db_load *l, uint64_t *changed)
 	return DB_OK;
 }
 
+/* In the COPY that has begun; some of the rows may have been sent before. */
 static enum db_status
 try_rows(struct db *db, struct db_load *l, size_t from, size_t to)
 {
+	struct pg *pg = db->conn;
 	uint64_t changed = 0;
-	enum db_status st = copy_rows(db, l, from, to, &changed);
+	PGresult *r = NULL;
+	enum db_status st = put_rows(db, l, from + pg->fed, to);
 
+	pg->fed = 0;
+	if (st == DB_OK)
+		st = PQputCopyEnd(pg->c, NULL) == 1 ? flush(db) : lost(db);
+	if (st == DB_OK || st == DB_AGAIN)
+		st = finish(db, &r);
+	if (st == DB_OK)
+		changed = strtoull(PQcmdTuples(r), NULL, 10);
+	PQclear(r);
 	if (st == DB_OK && is_staged(l))
 		st = merge_rows(db, l, &changed);
 	if (st == DB_OK)
@@ -568,53 +563,41 @@ load_rows(struct db *db, struct db_load *l)
 {
 	struct pg *pg = db->conn;
 	size_t window = l->n, from = 0;
+	struct buf sql = { 0 };
+	enum db_status st = DB_OK;
 
-	while (from < l->n) {
+	while (from < l->n && st == DB_OK) {
 		size_t n = window < l->n - from ? window : l->n - from;
-		enum db_status st = try_rows(db, l, from, from + n);
 
+		st = try_rows(db, l, from, from + n);
+		buf_clear(&sql);
 		if (st == DB_OK) {
 			from += n;
 			window = window < l->n ? window * 4 : window;
+			buf_adds(&sql, is_staged(l) ? "RELEASE SAVEPOINT r; TRUNCATE " STAGING "; SAVEPOINT r; " :
+			    "RELEASE SAVEPOINT r; SAVEPOINT r; ");
 			if (from < l->n)
-				st = pg_command(db, is_staged(l) ? "RELEASE SAVEPOINT r; TRUNCATE " STAGING "; SAVEPOINT r" :
-				    "RELEASE SAVEPOINT r; SAVEPOINT r");
+				st = start_copy(db, l, &sql);
 		} else if (st == DB_REFUSED) {
 			if (n == 1)
 				l->why[from++] = mem_dup(db->error.p, db->error.len);
 			else
 				window = pg->bad == 0 || pg->bad >= n ? (pg->bad == 0 ? 1 : n / 2) : pg->bad;
-			st = pg_command(db, "ROLLBACK TO SAVEPOINT r");
-			if (n == 1 && l->strict && st == DB_OK)
+			if (from == l->n || (n == 1 && l->strict)) {
+				st = pg_command(db, "ROLLBACK TO SAVEPOINT r");
 				break;
+			}
+			buf_adds(&sql, "ROLLBACK TO SAVEPOINT r; ");
+			st = start_copy(db, l, &sql);
 		}
-		if (st != DB_OK)
-			return st;
 	}
-	l->done = from;
-	return DB_OK;
+	buf_free(&sql);
+	if (st == DB_OK)
+		l->done = from;
+	return st;
 }
 
 /* ---- transactions ---- */
-
-static enum db_status
-begin(struct db *db, const struct db_load *l)
-{
-	struct buf sql = { 0 };
-	enum db_status st;
-
-	/* A deferred constraint would show up only at the end, where no row can be told apart any more. */
-	buf_adds(&sql, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ");
-	if (is_staged(l)) {
-		buf_adds(&sql, "CREATE TEMP TABLE " STAGING_NAME " ON COMMIT DROP AS SELECT * FROM ");
-		put_table(l->table, &sql);
-		buf_adds(&sql, " WITH NO DATA; ");
-	}
-	buf_adds(&sql, "SAVEPOINT r");
-	st = pg_command(db, buf_str(&sql));
-	buf_free(&sql);
-	return st;
-}
 
 /* Create a table of ours if it is not there; also IF NOT EXISTS needs the right to.  One that is there may be another user's. */
 static enum db_status
@@ -800,13 +783,55 @@ settle(struct db *db, const struct db_load *l, bool *in)
 	return DB_OK;
 }
 
+/* Begin the transaction of a batch, and its first COPY. */
+static enum db_status
+begin(struct db *db, const struct db_load *l)
+{
+	struct pg *pg = db->conn;
+	struct buf sql = { 0 };
+	enum db_status st;
+
+	if (db->load_id == NULL && !is_staged(l) && !pg->tickets && (st = open_tickets(db)) != DB_OK)
+		return st;
+	/* A deferred constraint would show up only at the end, where no row can be told apart any more. */
+	buf_adds(&sql, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ");
+	if (is_staged(l)) {
+		buf_adds(&sql, "CREATE TEMP TABLE " STAGING_NAME " ON COMMIT DROP AS SELECT * FROM ");
+		put_table(l->table, &sql);
+		buf_adds(&sql, " WITH NO DATA; ");
+	}
+	buf_adds(&sql, "SAVEPOINT r; ");
+	st = start_copy(db, l, &sql);
+	buf_free(&sql);
+	return st;
+}
+
+/* What goes wrong here is the business of pg_load. */
+static void
+pg_feed(struct db *db, const struct db_load *l)
+{
+	struct pg *pg = db->conn;
+
+	if (!pg->begun) {
+		/* The last batch must be settled before. */
+		if (db->unsure || (db->load_id != NULL && !pg->claimed))
+			return;
+		db->fed_since = when_mono();
+		pg->begun = true;
+		pg->fed_status = begin(db, l);
+	}
+	if (pg->fed_status == DB_OK && (pg->fed_status = put_rows(db, l, pg->fed, l->n)) == DB_AGAIN)
+		pg->fed_status = DB_OK;		/* to hear the server's last words */
+	pg->fed = l->n;
+}
+
 static enum db_status
 load(struct db *db, struct db_load *l)
 {
 	struct pg *pg = db->conn;
 	enum db_status st;
 
-	if (db->unsure || (db->load_id != NULL && !pg->claimed)) {
+	if (!pg->begun && (db->unsure || (db->load_id != NULL && !pg->claimed))) {
 		bool in;
 
 		st = db->load_id != NULL ? settle_mark(db, l, &in) : settle(db, l, &in);
@@ -814,9 +839,8 @@ load(struct db *db, struct db_load *l)
 			return st;
 		db_load_reset(l);
 	}
-	if (db->load_id == NULL && !is_staged(l) && !pg->tickets && (st = open_tickets(db)) != DB_OK)
-		return st;
-	st = begin(db, l);
+	st = pg->begun ? pg->fed_status : begin(db, l);
+	pg->begun = false;
 	if (st == DB_OK)
 		st = load_rows(db, l);
 	if (st != DB_OK)
@@ -835,6 +859,7 @@ pg_load(struct db *db, struct db_load *l)
 {
 	enum db_status st = load(db, l);
 
+	db->fed_since = 0;
 	if (st != DB_OK)
 		pg_end(db);
 	else
@@ -849,9 +874,14 @@ pg_end_loads(struct db *db)
 	struct buf sql = { 0 };
 	enum db_status st;
 
-	if (db->ticket[0] == '\0')
+	if (db->ticket[0] == '\0' || (pg->begun && pg->fed_status != DB_OK))
 		return DB_OK;
 	pg->unstoppable = true;
+	if (pg->begun) {
+		PQputCopyEnd(pg->c, "the input has not come to its end");
+		(void)finish(db, NULL);
+		buf_adds(&sql, "ROLLBACK; ");
+	}
 	/* Others' that were killed, or lost an answer. */
 	buf_addf(&sql, "DELETE FROM llmutils_loads WHERE ticket = '%s' OR at < now() - interval '30 days'", db->ticket);
 	st = pg_command(db, buf_str(&sql));
@@ -865,16 +895,21 @@ pg_end_loads(struct db *db)
 static void
 put_row(const PGresult *r, struct db_names *names, struct buf *line)
 {
+	int n = PQnfields(r);
+
+	while (names->n < (size_t)n)
+		db_names_add(names, PQfname(r, (int)names->n));
 	buf_clear(line);
-	for (int i = 0; i < PQnfields(r); i++) {
-		buf_addc(line, i == 0 ? '{' : ',');
-		buf_adds(line, db_names_get(names, (size_t)i, PQfname(r, i)));
-		if (PQgetisnull(r, 0, i))
-			buf_adds(line, "null");
+	for (int i = 0; i < n; i++) {
+		int len = PQgetlength(r, 0, i);
+
+		buf_add(line, names->name[i].p, names->name[i].len);
+		if (len == 0 && PQgetisnull(r, 0, i))
+			buf_add(line, "null", 4);
 		else
-			pg_put_json(PQftype(r, i), PQgetvalue(r, 0, i), (size_t)PQgetlength(r, 0, i), line);
+			pg_put_json(PQftype(r, i), PQgetvalue(r, 0, i), (size_t)len, line);
 	}
-	buf_adds(line, PQnfields(r) == 0 ? "{}\n" : "}\n");
+	buf_adds(line, n == 0 ? "{}\n" : "}\n");
 }
 
 static enum db_status
@@ -959,7 +994,7 @@ pg_query(struct db *db, const char *text, const struct db_param *param, size_t n
 }
 
 const struct db_engine db_postgres = {
-	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .claim = pg_claim, .load = pg_load,
+	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .claim = pg_claim, .feed = pg_feed, .load = pg_load,
 	.end_loads = pg_end_loads, .query = pg_query,
 	.name_max = 63, .holds_nul = false,
 };

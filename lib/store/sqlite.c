@@ -88,7 +88,7 @@ sqlite_begin(struct db *db)
 		(void)close(fd);
 	else if (!in_memory && errno != EEXIST)
 		return db_error(db, DB_USAGE, "%s: %s", path, strerror(errno));
-	if (sqlite3_open_v2(path, &c, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &c, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		st = db_error(db, DB_USAGE, "%s: %s", path, c == NULL ? "no memory" : sqlite3_errmsg(c));
 		sqlite3_close(c);
 		return st;
@@ -218,6 +218,17 @@ sqlite_create(struct db *db, const struct db_table *t, const size_t *key, size_t
 
 /* ---- loading ---- */
 
+/* An integer of 64 bits. */
+static sqlite3_int64
+integer(const char *p, size_t len)
+{
+	uint64_t n = 0;
+
+	for (size_t i = *p == '-'; i < len; i++)
+		n = n * 10 + (uint64_t)(p[i] - '0');
+	return (sqlite3_int64)(*p == '-' ? 0 - n : n);
+}
+
 static void
 bind_cell(sqlite3_stmt *s, int at, const struct db_cell *c, const char *text)
 {
@@ -235,6 +246,8 @@ bind_cell(sqlite3_stmt *s, int at, const struct db_cell *c, const char *text)
 		sqlite3_bind_blob64(s, at, p, c->len, SQLITE_STATIC);
 		return;
 	case DB_INT:
+		sqlite3_bind_int64(s, at, integer(p, c->len));
+		return;
 	case DB_FLOAT:
 		break;
 	}
@@ -245,10 +258,7 @@ bind_cell(sqlite3_stmt *s, int at, const struct db_cell *c, const char *text)
 	}
 	memcpy(number, p, c->len);
 	number[c->len] = '\0';
-	if (c->form == DB_INT)
-		sqlite3_bind_int64(s, at, strtoll(number, NULL, 10));
-	else
-		sqlite3_bind_double(s, at, strtod(number, NULL));	/* also "Infinity" */
+	sqlite3_bind_double(s, at, strtod(number, NULL));	/* also "Infinity" */
 }
 
 static sqlite3_stmt *
@@ -532,10 +542,13 @@ run_statement(struct db *db, sqlite3_stmt *s, db_sink *sink, void *arg)
 	int r;
 
 	while ((r = sqlite3_step(s)) == SQLITE_ROW) {
+		int n = sqlite3_column_count(s);
+
+		while (names.n < (size_t)n)
+			db_names_add(&names, sqlite3_column_name(s, (int)names.n));
 		buf_clear(&line);
-		for (int i = 0; i < sqlite3_column_count(s); i++) {
-			buf_addc(&line, i == 0 ? '{' : ',');
-			buf_adds(&line, db_names_get(&names, (size_t)i, sqlite3_column_name(s, i)));
+		for (int i = 0; i < n; i++) {
+			buf_add(&line, names.name[i].p, names.name[i].len);
 			put_value(s, i, &line);
 		}
 		buf_adds(&line, "}\n");

@@ -1,5 +1,6 @@
 #include "store/sum.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -93,6 +94,15 @@ parse_long(struct span number, struct sum *s)
 	return true;
 }
 
+static inline uint64_t
+load(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
 bool
 sum_parse(struct span number, struct sum *s)
 {
@@ -100,6 +110,19 @@ sum_parse(struct span number, struct sum *s)
 	bool negative = *p == '-';
 	int64_t n = 0;
 
+	if (number.len <= 8) {
+		/* Eight digits at once, with zeros in front of those that there are; then pairs of them, fours, eights. */
+		uint64_t v = le64toh(load(p)) << (64 - 8 * number.len), zeros = UINT64_C(0x3030303030303030) << (64 - 8 * number.len);
+
+		v ^= zeros;
+		if (((v | (v + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080)) == 0) {
+			v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+			v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
+			v = (v * 10000 + (v >> 32)) & UINT64_C(0xffffffff);
+			*s = (struct sum){ .whole = (sum_int)v };
+			return true;
+		}
+	}
 	p += negative;
 	if (end - p > 18)
 		return parse_long(number, s);
@@ -117,6 +140,12 @@ sum_add(struct sum *to, const struct sum *s)
 {
 	struct sum r = { .fraction = to->fraction + s->fraction };
 
+	if (r.fraction == 0) {	/* nearly all */
+		if (__builtin_add_overflow(to->whole, s->whole, &r.whole))
+			return false;
+		to->whole = r.whole;
+		return true;
+	}
 	if (r.fraction >= one()) {
 		r.fraction -= one();
 		r.whole = 1;
@@ -134,10 +163,10 @@ put_digits(sum_int n, size_t width, struct buf *out)
 	char text[48];
 	size_t at = sizeof text;
 
-	while (n != 0 || sizeof text - at < width) {
+	for (; n > INT64_MAX; n /= 10)
 		text[--at] = (char)('0' + (int)(n % 10));
-		n /= 10;
-	}
+	for (uint64_t few = (uint64_t)n; few != 0 || sizeof text - at < width; few /= 10)
+		text[--at] = (char)('0' + (int)(few % 10));
 	buf_add(out, text + at, sizeof text - at);
 }
 

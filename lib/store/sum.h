@@ -22,7 +22,7 @@ struct sum {
 	sum_int	 fraction;	/* 0 .. 10^36 - 1, to be added to whole, also when that is negative */
 };
 
-/* Read a valid JSON number.  False: it has more digits than are kept. */
+/* Read a valid JSON number, padded as json/scan.h wants it.  False: it has more digits than are kept. */
 bool	sum_parse(struct span number, struct sum *s);
 /* Beyond 10^10 of the largest numbers there is no room: false, and *to is as it was. */
 bool	sum_add(struct sum *to, const struct sum *s) __attribute__((warn_unused_result));

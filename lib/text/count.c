@@ -229,6 +229,100 @@ avx2_botrun(const char *p, const char *end, char stop, struct counts *c)
 	}
 	return end;
 }
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,bmi,popcnt")))
+
+AVX512 static inline __m512i
+all512(unsigned c)
+{
+	return _mm512_set1_epi8((char)c);
+}
+
+AVX512 static inline uint64_t
+equal512(__m512i v, unsigned c)
+{
+	return _mm512_cmpeq_epi8_mask(v, all512(c));
+}
+
+AVX512 static inline uint64_t
+within512(__m512i v, unsigned from, unsigned to)
+{
+	return _mm512_cmple_epu8_mask(_mm512_sub_epi8(v, all512(from)), all512(to - from));
+}
+
+/* As before() and starts(), of 64 bytes. */
+AVX512 static inline uint64_t
+before512(const char *p, const char *end, __m512i *v, char stop, bool *stopped)
+{
+	uint64_t keep = end - p < 64 ? (UINT64_C(1) << (end - p)) - 1 : UINT64_MAX, hit;
+
+	*v = _mm512_maskz_loadu_epi8(keep, p);
+	hit = equal512(*v, (unsigned char)stop) & keep;
+	*stopped = hit != 0;
+	return hit != 0 ? (hit & -hit) - 1 : keep;
+}
+
+AVX512 static inline uint64_t
+starts512(__m512i v)
+{
+	return _mm512_cmpgt_epi8_mask(v, all512(0xbf));
+}
+
+/* What is Han for two bytes, and what may be for three, as in surely_han and perhaps_han. */
+AVX512 static const char *
+avx512_han(const char *p, const char *end, char stop, struct counts *c)
+{
+	for (; p < end; p += 64) {
+		__m512i v;
+		bool stopped;
+		uint64_t keep = before512(p, end, &v, stop, &stopped);
+
+		c->en += (unsigned)__builtin_popcountll(within512(_mm512_or_si512(v, all512(0x20)), 'a', 'z') & keep);
+		if ((_mm512_movepi8_mask(v) & keep) == 0) {
+			c->total += (unsigned)__builtin_popcountll(keep);
+		} else {
+			__m512i second = _mm512_maskz_loadu_epi8(keep, p + 1), third = _mm512_maskz_loadu_epi8(keep, p + 2);
+			uint64_t e3 = equal512(v, 0xe3);
+			uint64_t surely = (within512(v, 0xe4, 0xe9) & ~(equal512(v, 0xe4) & equal512(second, 0xb7))) |
+			    (e3 & _mm512_cmpge_epi8_mask(second, all512(0x90)));
+			uint64_t rare = (e3 & equal512(second, 0x80) & (_mm512_cmpge_epi8_mask(third, all512(0xa0)) |
+			    equal512(_mm512_or_si512(third, all512(0x02)), 0x87))) |
+			    (equal512(v, 0xf0) & ~equal512(second, 0x9f));
+			uint64_t from_ba = _mm512_cmpge_epi8_mask(second, all512(0xba));
+
+			rare |= (equal512(v, 0xe2) & from_ba) | (equal512(v, 0xef) & ~from_ba);
+			c->total += (unsigned)__builtin_popcountll(starts512(v) & keep);
+			c->ch += (unsigned)__builtin_popcountll(surely & keep);
+			for (rare &= keep; rare != 0; rare &= rare - 1) {
+				size_t len;
+
+				c->ch += count_is_han(decode(p + __builtin_ctzll(rare), &len));
+			}
+		}
+		if (stopped)
+			return p + __builtin_popcountll(keep);
+	}
+	return end;
+}
+
+AVX512 static const char *
+avx512_botrun(const char *p, const char *end, char stop, struct counts *c)
+{
+	for (; p < end; p += 64) {
+		__m512i v;
+		bool stopped;
+		uint64_t keep = before512(p, end, &v, stop, &stopped);
+		unsigned all = (unsigned)__builtin_popcountll(starts512(v) & keep);
+		unsigned en = (unsigned)__builtin_popcountll(within512(v, 0x20, 0x7e) & keep);
+
+		c->total += all;
+		c->en += en;
+		c->ch += all - en;
+		if (stopped)
+			return p + __builtin_popcountll(keep);
+	}
+	return end;
+}
 #endif
 
 /* Count from p to end, or to the byte stop, and return where that is; by rule. */
@@ -237,35 +331,37 @@ typedef const char *count_run(const char *p, const char *end, char stop, struct 
 static count_run *const portable[] = { [COUNT_HAN] = portable_han, [COUNT_BOTRUN] = portable_botrun };
 #if defined(__x86_64__)
 static count_run *const avx2[] = { [COUNT_HAN] = avx2_han, [COUNT_BOTRUN] = avx2_botrun };
+static count_run *const avx512[] = { [COUNT_HAN] = avx512_han, [COUNT_BOTRUN] = avx512_botrun };
 #endif
 
 static count_run *const *_Atomic chosen;
 
-static count_run *const *
-choose(void)
+bool
+count_force(size_t i)
 {
-	count_run *const *c = portable;
+	count_run *const *path[3];
+	size_t n = 0;
 
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt"))
-		c = avx2;
+	if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt")) {
+		if (__builtin_cpu_supports("avx512bw"))
+			path[n++] = avx512;
+		if (__builtin_cpu_supports("avx2"))
+			path[n++] = avx2;
+	}
 #endif
-	atomic_store_explicit(&chosen, c, memory_order_relaxed);
-	return c;
+	path[n++] = portable;
+	if (i < n)
+		atomic_store_explicit(&chosen, path[i], memory_order_relaxed);
+	return i < n;
 }
 
 static inline count_run *
 run_of(enum count_rule rule)
 {
-	count_run *const *c = atomic_load_explicit(&chosen, memory_order_relaxed);
-
-	return (c != NULL ? c : choose())[rule];
-}
-
-void
-count_force_portable(bool on)
-{
-	atomic_store(&chosen, on ? portable : NULL);
+	if (atomic_load_explicit(&chosen, memory_order_relaxed) == NULL)
+		count_force(0);
+	return atomic_load_explicit(&chosen, memory_order_relaxed)[rule];
 }
 
 void

@@ -6,8 +6,8 @@
  * point; the rest of botrun-log's rule is in text/botrun.h.
  *
  * The text must be valid UTF-8.  Up to SCAN_PAD bytes behind its end are read, so the buffer must have
- * them (base/buf.h buf_pad; a scanned record has).  The vector path (AVX2, chosen at run time) and the
- * portable one give equal results.
+ * them (base/buf.h buf_pad; a scanned record has).  The vector paths (AVX2, AVX-512, chosen at run time) and
+ * the portable one give equal results.
  */
 #ifndef TEXT_COUNT_H
 #define TEXT_COUNT_H
@@ -32,7 +32,7 @@ void	count_string(enum count_rule rule, struct span raw, struct counts *c);
 /* The script Han. */
 bool	count_is_han(uint32_t c);
 
-/* Use the portable path; for tests and comparisons. */
-void	count_force_portable(bool on);
+/* Use the machine's i-th path, for tests and comparisons: 0 is the best one, the last is portable.  False: there are less. */
+bool	count_force(size_t i);
 
 #endif

@@ -1,11 +1,11 @@
-// duckdb.js FILE.sql - run the last statement of a file in DuckDB by its official npm package, two threads, and print each row as JSON; for
-// machines without the duckdb command.  DUCKDB is the directory where "npm install @duckdb/node-api" was run.
+// duckdb.js [FILE.sql [FIELD]] - run a statement in DuckDB by its official npm package (npm ci in node/), with two threads; it reads
+// /dev/stdin and writes /dev/stdout itself.  FIELD takes the place of that word in the statement.  Without a file: is the package there?
 "use strict";
-const { createRequire } = require("module");
-const { DuckDBInstance } = createRequire(`${process.env.DUCKDB}/package.json`)("@duckdb/node-api");
-(async () => {
-	const db = await (await DuckDBInstance.create(":memory:", { threads: "2" })).connect();
-	const result = await db.stream(require("fs").readFileSync(process.argv[2], "utf8"));
-	for (let chunk; (chunk = await result.fetchChunk()) && chunk.rowCount > 0;)
-		process.stdout.write(chunk.getRows().map((r) => JSON.stringify(r, (k, v) => (typeof v == "bigint" ? String(v) : v)) + "\n").join(""));
-})();
+const { DuckDBInstance } = require("./node/node_modules/@duckdb/node-api");
+const [file, field] = process.argv.slice(2);
+
+if (file)
+	(async () => {
+		const db = await (await DuckDBInstance.create(":memory:", { threads: "2" })).connect();
+		await db.run(require("fs").readFileSync(file, "utf8").replaceAll("FIELD", field));
+	})();

@@ -1,66 +1,90 @@
 # shellcheck shell=bash
-# lib.sh - what the benchmarks share: commands are added to a list, then measured in turn, and shown as a table.
+# lib.sh - what the benchmarks share: commands are added to a group, their answers are compared, they are measured in turn and shown as a table.
 #
-# ROUNDS: each command runs so often, every other round backwards, and its best time counts.  $work is removed at the
-# end; the inputs are files in it, read from the page cache.
+# ROUNDS: each command runs so often, every other round backwards (A B, B A).  $work is removed at the end; the inputs are files in it, read from
+# the page cache; output goes to /dev/null.  What is measured goes to bench.json in $OUT, too, in the place of what was there for the same group.
 set -euo pipefail
 export LC_ALL=C PATH="$B:$PATH"
-ROUNDS=${ROUNDS:-3}
+ROUNDS=${ROUNDS:-5} OUT=${OUT:-$B/bench}
+case $OUT in /*) ;; *) OUT=$OLDPWD/$OUT ;; esac	# the scripts that read this have changed to its directory
+mkdir -p "$OUT"
 work=$(mktemp -d "${TMPDIR:-/tmp}/llmutils-bench.XXXXXX")
+export work
 trap 'rm -rf "$work"' EXIT
+bench=$PWD
 
-missing=
-declare -a names inputs commands
-declare -A best peak extra
+missing='' filter='' sample=''
+declare -a names inputs commands filters
+declare -A extra
 
-# The input counts its bytes (and lines) also for a command that does not read it, but the same data elsewhere.
-add() {	# NAME INPUT COMMAND
-	names+=("$1") inputs+=("$2") commands+=("$3")
+# The input counts its bytes (and lines) also for a command that does not read it, but the same data elsewhere; $in is its path.
+add() {	# NAME INPUT COMMAND [FILTER]
+	names+=("$1") inputs+=("$2") commands+=("$3") filters+=("${4:-}")
 }
 have() { command -v "$1" >/dev/null || { missing="$missing $1"; return 1; }; }
 
+# Before the next report each command gets SAMPLE, and what FILTER makes of its output must be what it makes of the first one's.  A command
+# may have a FILTER of its own, or "-": it shows a limit, and has no answer.
+answer() { sample=$1 filter=$2; }	# SAMPLE FILTER
+
 # Called before and after each command, outside of its time.  after may set extra[INDEX], a further column.
-before() { :; }
-after() { :; }	# INDEX
+before() { :; }	# INPUT
+after() { :; }	# INDEX INPUT
 
-measure() {	# INDEX
-	local i=$1 from to ms
-	before
-	from=$EPOCHREALTIME
-	/usr/bin/time -f %M -o "$work/peak" bash -c "exec ${commands[i]}" <"$work/${inputs[i]}" >/dev/null
-	to=$EPOCHREALTIME
-	ms=$(((${to/[.,]/} - ${from/[.,]/}) / 10))	# hundredths of milliseconds
-	if [ -z "${best[$i]:-}" ] || [ "$ms" -lt "${best[$i]}" ]; then best[$i]=$ms; fi
-	peak[$i]=$(tail -n 1 "$work/peak")
-	after "$i"
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
 }
 
-# GB/s, or records/s
-rate() {	# INDEX UNIT
-	local amount scale=1e4
-	amount=$(stat -c %s "$work/${inputs[$1]}")
-	if [ "$2" = records/s ]; then amount=$(wc -l <"$work/${inputs[$1]}") scale=1e-5; fi
-	awk -v n="$amount" -v t="${best[$1]}" -v scale="$scale" 'BEGIN { r = n / t / scale; printf r < 1000 ? "%.3g" : "%.0f", r }'
+check_answers() {	# TITLE
+	local i by first=
+	for i in "${!names[@]}"; do
+		by=${filters[i]:-$filter}
+		[ "$by" != - ] || continue
+		before "$work/$sample"
+		in=$work/$sample bash -o pipefail -c "{ ${commands[i]}; } <\"\$in\" | { $by; }" >"$work/.answer.$i" || die "$1: failed: ${names[i]}"
+		[ -s "$work/.answer.$i" ] || die "$1: no answer: ${names[i]}"
+		first=${first:-$i}
+		cmp -s "$work/.answer.$first" "$work/.answer.$i" && continue
+		{ diff "$work/.answer.$first" "$work/.answer.$i" || :; } | head -n 6 | cut -c 1-300 >&2
+		die "$1: different answers: ${names[first]} and ${names[i]}"
+	done
+	rm -f "$work"/.answer.*
 }
 
-# Rounds, then the table; ratios are to the first command, for equally many bytes.
+measure_one() {	# INDEX
+	local input=$work/${inputs[$1]} took
+	local -a words=(sh -c "exec ${commands[$1]}")
+	[[ ${commands[$1]} =~ [^A-Za-z0-9_./=:,@%+\ -] ]] || read -ra words <<<"${commands[$1]}"	# without a shell, where none is needed
+	before "$input"
+	took=$(in=$input measure "$input" /dev/null "${words[@]}")
+	[ "${took##* }" = 0 ] || die "status ${took##* }: ${names[$1]}"
+	echo "$1 $took" >>"$work/.rounds"
+	after "$1" "$input"
+}
+
+# Answers, rounds, then the table; ratios are to the first command, for equally much.  UNIT: GB/s, records/s, or ms a run.
 report() {	# TITLE [UNIT [TITLE-OF-EXTRA]]
-	local i round n=${#names[@]} unit=${2:-GB/s}
+	local i round kind last word n=${#names[@]}
+	[ -z "$filter" ] || check_answers "$1"
+	: >"$work/.rounds"
 	for ((round = 0; round < ROUNDS; round++)); do
 		for ((i = 0; i < n; i++)); do
-			measure $((round % 2 ? n - 1 - i : i))
+			measure_one $((round % 2 ? n - 1 - i : i))
 		done
 	done
-	printf '\n| %s | %s | time, in units of the first | peak memory, MB |%s\n' "$1" "$unit" "${3:+ $3 |}"
-	printf '|---|---|---|---|%s\n' "${3:+---|}"
 	for ((i = 0; i < n; i++)); do
-		awk -v name="${names[i]}" -v rate="$(rate $i "$unit")" -v bytes="$(stat -c %s "$work/${inputs[i]}")" -v t="${best[$i]}" \
-		    -v kb="${peak[$i]}" -v bytes0="$(stat -c %s "$work/${inputs[0]}")" -v t0="${best[0]}" \
-		    -v extra="${3:+ ${extra[$i]:-} |}" 'BEGIN {
-			printf "| %s | %s | %.3g | %.0f |%s\n", name, rate, t / bytes * bytes0 / t0, kb / 1024, extra
-		}'
-	done
-	names=() inputs=() commands=() best=() peak=() extra=()
+		kind=peer
+		[ "${filters[i]}" != - ] || kind=limit
+		last='|'
+		for word in ${commands[i]}; do	# a tool of ours in the pipeline?
+			[[ $last != '|' || $word == */* || ! -f $B/$word ]] || kind=ours
+			last=$word
+		done
+		printf '%s\t%s\t%s\t%s\t%s\n' "${names[i]}" $kind "$(stat -c %s "$work/${inputs[i]}")" "$(wc -l <"$work/${inputs[i]}")" "${extra[$i]:-}"
+	done >"$work/.rows"
+	node "$bench/report.js" "$OUT/bench.json" "$work" "$1" "${2:-GB/s}" "${3:-}"
+	names=() inputs=() commands=() filters=() extra=() filter=
 }
 
 report_missing() {

@@ -69,13 +69,18 @@ visit(struct span v, int depth)
 		}
 }
 
+/* path: the machine's i-th.  block: the record's block is looked at first. */
 static void
-compare(const char *p, size_t len, bool record)
+compare(size_t path, const char *p, size_t len, bool record, bool block)
 {
 	bool valid = reference_json(&ref, p, len, record);
 	const char *end, *end_portable;
 
-	scan_force_portable(false);
+	scan_force(path);
+	if (block)
+		must(scan_block(&scan, p, len + 1) == (reference_utf8(p, len) == NULL));
+	else
+		scan.stops.end = scan.stops.from;	/* other bytes may have stood there */
 	end = record ? scan_record(&scan, p) : scan_value(&scan, p);
 	scan_force_portable(true);
 	end_portable = record ? scan_record(&portable, p) : scan_value(&portable, p);
@@ -106,8 +111,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_clear(&line);
 	buf_add(&line, p, len);
 	buf_pad(&line);
-	compare(line.p, len, true);
-	compare(line.p, len, false);
+	for (size_t i = 0; scan_force(i); i++) {
+		compare(i, line.p, len, true, true);
+		compare(i, line.p, len, true, false);
+		compare(i, line.p, len, false, false);
+	}
 	if (scan.error == NULL && scan_utf8(line.p, len) == NULL) {
 		const char *from = line.p, *end = line.p + len;
 

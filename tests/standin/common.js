@@ -71,7 +71,8 @@ class HttpError extends Error {
  * notFound(req) answers what no route matches; headers(req) gives headers that
  * every answer carries.  Optional: prepare(req) may change method and body before anything
  * looks at them, gzip(req) says whether an answer may be compressed (default: by
- * Accept-Encoding), gzipStream(req) the same of streams (default: no), started(url) runs before the address is printed.
+ * Accept-Encoding), gzipStream(req) the same of streams (default: no), latency() is how many milliseconds later each call
+ * of a route is carried out, started(url) runs before the address is printed.
  * Returns a promise of {url, server, close}.
  */
 function serve(opts) {
@@ -182,6 +183,9 @@ function serve(opts) {
 	async function handle(req, res, entry) {
 		const found = route(req.method, req.path);
 		const fault = takeFault(req.method, req.path);
+		const late = opts.latency ? opts.latency() : 0;
+		if (late > 0)
+			await new Promise((r) => setTimeout(r, late));
 		const run = async () => {
 			try {
 				return await (found ? found.fn(Object.assign(req, {params: found.params})) : opts.notFound(req));

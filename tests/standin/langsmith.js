@@ -11,6 +11,7 @@
  *	[--project my-app] [--data FILE]	v1-shaped runs, NDJSON, loaded into the project
  *	[--tiers on|off]	the rate tiers, answered with 429
  *	[--order desc|asc]	of pages where the query names none
+ *	[--latency MS]		each call is carried out so much later
  *	[--gzip on|off]		off spares the CPU in load tests
  *	[--synthetic N] [--synthetic-bytes B] [--synthetic-days D]
  *				the project holds N generated runs of about B bytes instead
@@ -32,7 +33,7 @@ const filters = require('./langsmith-filter.js');
 const R = require('./langsmith-runs.js');
 
 const args = parseArgs({port: 0, key: 'lsv2_pt_test', workspace: '', v1: 'on', v2: 'on', now: '', data: '', project: 'my-app',
-	tiers: 'off', order: 'desc', gzip: 'on', synthetic: 0, 'synthetic-bytes': 10240, 'synthetic-days': 30});
+	tiers: 'off', order: 'desc', gzip: 'on', synthetic: 0, 'synthetic-bytes': 10240, 'synthetic-days': 30, latency: 0});
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const TENANT = args.workspace || '2f0e6d3c-0000-4000-8000-000000000001';
@@ -53,6 +54,7 @@ function defaultConfig() {
 		/* limits */
 		tiers: args.tiers,
 		tier_scale: 1,			/* of the tiers' seconds: 0.1 makes 10 s one second */
+		latency: args.latency,
 		retry_after: null,		/* a Retry-After for the tiers' 429 */
 		max_page_bytes: 0,		/* a larger answer is a 500 out of memory; 0: none */
 		/* paging */
@@ -1012,4 +1014,4 @@ function unrouted(req) {
 }
 
 reset();
-serve({name: 'langsmith', port: args.port, routes, control, notFound: unrouted});
+serve({name: 'langsmith', port: args.port, routes, control, notFound: unrouted, latency: () => config.latency});

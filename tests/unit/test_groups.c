@@ -98,6 +98,45 @@ models(void **state)
 }
 
 static void
+see_order(void *arg, const struct group *g, struct span key)
+{
+	struct buf *last = arg;
+	int c = memcmp(last->p, key.p, last->len < key.len ? last->len : key.len);
+
+	(void)g;
+	assert_true(c < 0 || (c == 0 && last->len < key.len));
+	buf_clear(last);
+	buf_add(last, key.p, key.len);
+}
+
+/* Keys of few different bytes, NUL among them, so that many are beginnings of others and agree in more than eight. */
+static void
+order_of_keys(void **state)
+{
+	(void)state;
+	for (size_t round = 0; round < 200; round++) {
+		struct groups s;
+		struct buf last = { 0 };
+		size_t common = chance(40), n = chance(2000);
+		char key[512] = { 0 };
+
+		groups_init(&s, 0, seed, 0);
+		memset(key, (int)chance(2), common);
+		for (size_t i = 0; i < n; i++) {
+			size_t len = 1 + chance(chance(4) == 0 ? 400 : 30);
+
+			for (size_t at = 0; at < len; at++)
+				key[common + at] = (char)(chance(50) == 0 ? 0xff : round % 3 == 0 ? 0 : chance(2));
+			assert_int_equal(groups_add(&s, (struct span){ key, common + len }, 1, &(struct sum){ 0 }), GROUPS_OK);
+		}
+		buf_add(&last, "", 0);
+		assert_int_equal(groups_each(&s, see_order, &last), GROUPS_OK);
+		buf_free(&last);
+		groups_free(&s);
+	}
+}
+
+static void
 too_large(void **state)
 {
 	sum_int huge = (sum_int)1 << 126;
@@ -119,7 +158,7 @@ too_large(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(models), cmocka_unit_test(too_large) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(models), cmocka_unit_test(order_of_keys), cmocka_unit_test(too_large) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

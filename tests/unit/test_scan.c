@@ -64,8 +64,7 @@ records(void **state)
 	struct buf b = { 0 };
 
 	(void)state;
-	for (int portable = 0; portable < 2; portable++) {
-		scan_force_portable(portable);
+	for (size_t path = 0; scan_force(path); path++) {
 		for (size_t i = 0; i < N_OF(table); i++)
 			one(&s, &b, i);
 	}
@@ -134,6 +133,7 @@ members(void **state)
 	assert_ptr_equal(scan_find(&s, "a\"b", 3), &s.m[1]);
 	assert_ptr_equal(scan_find(&s, "", 0), &s.m[4]);
 	assert_null(scan_find(&s, "i", 1));
+	assert_null(scan_find(&s, "a\\\"b", 4));	/* the name, not its spelling */
 	assert_null(scan_find(&s, "idx", 3));
 	assert_true(JSON_MEMBER(s.m[3].val, "id", &v));
 	check_text(v.p, v.len, "5");
@@ -163,8 +163,7 @@ depth(void **state)
 	struct buf b = { 0 };
 
 	(void)state;
-	for (int portable = 0; portable < 2; portable++) {
-		scan_force_portable(portable);
+	for (size_t path = 0; scan_force(path); path++) {
 		for (int n = SCAN_DEPTH; n <= SCAN_DEPTH + 1; n++) {
 			buf_clear(&b);
 			buf_adds(&b, "{\"a\":");
@@ -215,8 +214,7 @@ iterators(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (int portable = 0; portable < 2; portable++) {
-		scan_force_portable(portable);
+	for (size_t path = 0; scan_force(path); path++) {
 		put_line(&b, text, sizeof text - 1);
 		n = 0;
 		for (it = json_open((struct span){ b.p, b.len }); json_next_element(&it, &v); n++)
@@ -385,6 +383,7 @@ mutations(void **state)
 			b.p[chance(b.len)] = alphabet[chance(sizeof alphabet - 1)];
 		buf_pad(&b);
 		p = b.p;
+		(void)scan_block(&fast, p, b.len + 1);
 		f = scan_record(&fast, p);
 		scan_force_portable(true);
 		assert_ptr_equal(scan_record(&slow, p), f);
@@ -407,11 +406,144 @@ mutations(void **state)
 	buf_free(&b);
 }
 
+/* One line of a block: a record, or something like one. */
+static void
+put_random_line(struct buf *b)
+{
+	static const char *const piece[] = {
+		"x", "\\n", "\\\"", "\\\\", "\\/", "\\u4e2d\\u6587", "\\ud83d\\ude00", "\\u00e9", "\xe4\xb8\xad\xe6\x96\x87", "\xf0\x9f\x98\x80", "a plain text, ", "\t",
+		"\\x", "\\u12", "\"", "\\", "\x01", "\x80",
+	};
+	size_t from = b->len, good = N_OF(piece) - (chance(8) == 0 ? 0 : 7);
+
+	switch (chance(6)) {
+	case 0:
+		buf_adds(b, table[chance(N_OF(table))].text);
+		break;
+	case 1:
+		for (size_t n = chance(70); n > 0; n--)
+			buf_addc(b, chance(9) == 0 ? '\t' : ' ');
+		break;
+	case 2:
+		put_value(b, 4);
+		break;
+	default:
+		buf_adds(b, chance(2) == 0 ? "{\"k\" :\t\"" : "{\"k\":1,\"text\":\"");
+		for (size_t n = chance(120); n > 0; n--)
+			for (size_t often = chance(4) == 0 ? 30 : 1, i = chance(good); often > 0; often--)
+				buf_adds(b, piece[i]);
+		buf_adds(b, "\",\"l\":[1,\"\"]}");
+	}
+	if (chance(8) == 0 && b->len > from)
+		b->p[from + chance(b->len - from)] = "\\\"\x01{}[],: \x80u"[chance(13)];
+	buf_addc(b, '\n');
+}
+
+static void
+same_scan(size_t path, struct scan *a, struct scan *b, const char *p)
+{
+	const char *end;
+
+	scan_force_portable(true);
+	end = scan_record(b, p);
+	scan_force(path);
+	assert_ptr_equal(scan_record(a, p), end);
+	assert_ptr_equal(a->error, b->error);
+	if (end == NULL)
+		assert_ptr_equal(a->at, b->at);
+	else
+		same_members(a, b->m, b->n);
+}
+
+/* The lines of a block, with what the block's scan has found: the same as without. */
+static void
+same_block(size_t path, struct scan *a, struct scan *b, struct buf *block)
+{
+	const char *end = block->p + block->len, *last = block->p;
+
+	buf_pad(block);
+	scan_force(path);
+	assert_int_equal(scan_block(a, block->p, block->len), reference_utf8(block->p, block->len) == NULL);
+	for (const char *p = block->p; p < end; p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1) {
+		if (chance(9) == 0)
+			continue;
+		same_scan(path, a, b, p);
+		if (chance(9) == 0)
+			same_scan(path, a, b, last);	/* back again */
+		last = p;
+	}
+}
+
+static void
+blocks(void **state)
+{
+	struct scan a = { 0 }, b = { 0 };
+	struct buf block = { 0 };
+
+	(void)state;
+	for (size_t path = 0; scan_force(path); path++) {
+		for (int round = 0; round < 8000; round++) {
+			buf_clear(&block);
+			for (size_t n = 1 + chance(20); n > 0; n--)
+				put_random_line(&block);
+			same_block(path, &a, &b, &block);
+		}
+		/* So many stops that not all are found; then lines behind, and a line that is the whole of the block. */
+		for (int round = 0; round < 4; round++) {
+			buf_clear(&block);
+			for (int i = 0; i < 20; i++) {
+				buf_adds(&block, "{\"a\":[1");
+				for (size_t n = round == 3 && i == 0 ? 100000 : chance(8000); n > 0; n--)
+					buf_adds(&block, ",\"\"");
+				buf_adds(&block, "]}\n");
+				put_random_line(&block);
+			}
+			same_block(path, &a, &b, &block);
+		}
+	}
+	scan_force_portable(false);
+	scan_free(&a);
+	scan_free(&b);
+	buf_free(&block);
+}
+
+/* Every place within a step at which an escape, good or bad, can stand. */
+static void
+escapes(void **state)
+{
+	static const char *const seq[] = {
+		"\\n", "\\\"", "\\\\", "\\u00e9", "\\u4E2D\\u6587", "\\\\\\\"", "\\x", "\\u123", "\\u12g4", "\\u123\xc3\xa9", "\\\t", "\\\\\\", "\\\xc3\xa9", "\\\x02",
+	};
+	struct scan a = { 0 }, b = { 0 };
+	struct buf line = { 0 };
+
+	(void)state;
+	for (size_t path = 0; scan_force(path); path++)
+		for (size_t at = 0; at < 200; at++)
+			for (size_t i = 0; i < N_OF(seq); i++) {
+				buf_clear(&line);
+				buf_adds(&line, "{\"a\":\"");
+				for (size_t n = 0; n < at; n++)
+					buf_addc(&line, 'u');
+				buf_adds(&line, seq[i]);
+				buf_adds(&line, "\",\"b\":\"\\\"\"}\n");
+				buf_pad(&line);
+				scan_force(path);
+				assert_true(scan_block(&a, line.p, line.len));
+				same_scan(path, &a, &b, line.p);
+			}
+	scan_force_portable(false);
+	scan_free(&a);
+	scan_free(&b);
+	buf_free(&line);
+}
+
 /* Put the sequence at each place from first to last, at the end of the text and inside it. */
 static void
 utf8_at(const char *seq, size_t n, size_t first, size_t last)
 {
 	static char text[256];
+	static struct scan s;
 	const char *bad = reference_utf8(seq, n);
 
 	for (size_t at = first; at <= last; at++) {
@@ -421,7 +553,7 @@ utf8_at(const char *seq, size_t n, size_t first, size_t last)
 			const char *want = bad == NULL ? NULL : text + at + (bad - seq), *got = scan_utf8(text, len);
 
 			/* More text can only end a sequence that is cut, at the same place. */
-			if (got != want)
+			if (got != want || scan_block(&s, text, len) != (want == NULL))
 				fail_msg("%02x %02x %02x %02x at %zu of %zu", (unsigned char)seq[0], (unsigned char)seq[1],
 				    (unsigned char)seq[2], (unsigned char)seq[3], at, len);
 		}
@@ -437,8 +569,7 @@ utf8(void **state)
 	char s[4] = { 0 };
 
 	(void)state;
-	for (int portable = 0; portable < 2; portable++) {
-		scan_force_portable(portable);
+	for (size_t path = 0; scan_force(path); path++) {
 		for (int i = 0; i < 256; i++) {
 			s[0] = (char)i;
 			utf8_at(s, 1, 0, 130);
@@ -475,19 +606,22 @@ static void
 utf8_text(void **state)
 {
 	static char text[20000];
+	static struct scan scan;
 	size_t len = 0;
 
 	(void)state;
 	for (int round = 0; round < 300; round++) {
 		len = 0;
-		while (len < sizeof text - 600) {
+		while (len < sizeof text - 800) {
 			static const char *const piece[] = { "\xc3\xa9", "\xe4\xb8\xad", "\xf0\x9f\x98\x80", "a", "hello, ", "\xef\xbf\xbd" };
 			const char *s = piece[chance(N_OF(piece))];
 
 			for (size_t n = chance(90); n > 0; n--, len += strlen(s))
 				memcpy(text + len, s, strlen(s));
 		}
+		memset(text + len, 0, BUF_PAD);
 		assert_null(scan_utf8(text, len));
+		assert_true(scan_block(&scan, text, len));
 		for (int i = 0; i < 40; i++) {
 			size_t at = chance(len);
 			char old = text[at];
@@ -495,7 +629,7 @@ utf8_text(void **state)
 
 			text[at] = (char)chance(256);
 			got = scan_utf8(text, len);
-			if (got != reference_utf8(text, len))
+			if (got != reference_utf8(text, len) || scan_block(&scan, text, len) != (got == NULL))
 				fail_msg("a byte at %zu of %zu", at, len);
 			text[at] = old;
 		}
@@ -515,6 +649,8 @@ main(void)
 		cmocka_unit_test(skipping),
 		cmocka_unit_test(mapped),
 		cmocka_unit_test(mutations),
+		cmocka_unit_test(blocks),
+		cmocka_unit_test(escapes),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(utf8_text),
 	};

@@ -1,6 +1,8 @@
 /* SQL cut into statements and parameters; PostgreSQL's values as JSON. */
 #include "unit.h"
 
+#include "base/mem.h"
+#include "json/str.h"
 #include "store/pg_value.h"
 #include "store/sql_text.h"
 
@@ -103,6 +105,83 @@ test_values(void **state)
 	buf_free(&out);
 }
 
+/* Text is copied until something needs an escape; all of it is as json_encode writes it. */
+static void
+test_text(void **state)
+{
+	static const unsigned oids[] = { 25, 1043 };
+	struct buf want = { 0 }, got = { 0 };
+	char text[40];
+
+	(void)state;
+	for (int c = 0; c < 256; c++)
+		for (size_t at = 0; at < sizeof text; at += 13) {
+			memset(text, 'a', sizeof text);
+			text[at] = (char)c;
+			buf_clear(&want);
+			buf_clear(&got);
+			buf_addc(&want, '[');
+			buf_addc(&got, '[');
+			json_encode(text, sizeof text, &want);
+			pg_put_json(oids[c % 2], text, sizeof text, &got);
+			check_text(got.p, got.len, buf_str(&want));
+		}
+	buf_clear(&got);
+	pg_put_json(25, "", 0, &got);
+	check_text(got.p, got.len, "\"\"");
+	buf_free(&want);
+	buf_free(&got);
+}
+
+static void
+test_copy(void **state)
+{
+	static const char text[] = "-12\\a\tb\r\nc\\.\xe5\x8f\xb0";
+	static const struct { struct db_cell cell; char behind; const char *want; } cases[] = {
+		{ { DB_NULL, 0, 0 }, '\t', "\\N\t" },
+		{ { DB_INT, 0, 3 }, '\n', "-12\n" },
+		{ { DB_STRING, 3, 0 }, '\t', "\t" },
+		{ { DB_STRING, 0, sizeof text - 1 }, '\t', "-12\\\\a\\tb\\r\\nc\\\\.\xe5\x8f\xb0\t" },
+		{ { DB_BLOB, 0, 4 }, '\n', "\\\\x2d31325c\n" },
+		{ { DB_BLOB, 0, 0 }, '\t', "\\\\x\t" },
+	};
+	struct buf out = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		buf_clear(&out);
+		pg_put_copy(&cases[i].cell, text, cases[i].behind, &out);
+		check_text(out.p, out.len, cases[i].want);
+	}
+	/* Each byte may become two. */
+	for (size_t n = 1; n < 300; n++) {
+		char *tabs = mem_alloc(n);
+		struct buf b = { 0 };
+
+		memset(tabs, '\t', n);
+		pg_put_copy(&(struct db_cell){ DB_STRING, 0, n }, tabs, '\n', &b);
+		assert_int_equal(b.len, 2 * n + 1);
+		buf_free(&b);
+		free(tabs);
+	}
+	buf_free(&out);
+}
+
+static void
+test_names(void **state)
+{
+	static const char *const names[] = { "a", "a", "a_2", "a", "x\"", "" };
+	static const char *const want[] = { "{\"a\":", ",\"a_2\":", ",\"a_2_2\":", ",\"a_3\":", ",\"x\\\"\":", ",\"\":" };
+	struct db_names n = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(names); i++) {
+		db_names_add(&n, names[i]);
+		check_text(n.name[i].p, n.name[i].len, want[i]);
+	}
+	db_names_free(&n);
+}
+
 static void
 test_doubles(void **state)
 {
@@ -128,6 +207,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_doubles),
 	};
 

@@ -7,7 +7,10 @@
 static bool
 read_number(const char *text, struct sum *s)
 {
-	return sum_parse((struct span){ text, strlen(text) }, s);
+	static struct buf line;
+
+	put_line(&line, text, strlen(text));
+	return sum_parse((struct span){ line.p, line.len }, s);
 }
 
 static void
@@ -45,6 +48,26 @@ spelling(void **state)
 	}
 	for (size_t i = 0; i < N_OF(refused); i++)
 		assert_false(read_number(refused[i], &s));
+}
+
+/* Integers of every length, with all that a number may have in any place of them. */
+static void
+integers(void **state)
+{
+	struct sum s;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		int64_t n = (int64_t)chance(UINT64_C(1) << chance(63)) * (chance(2) == 0 ? 1 : -1);
+		char text[64], want[64];
+		int len = snprintf(text, sizeof text, "%lld", (long long)n);
+
+		assert_true(read_number(text, &s));
+		assert_true(s.whole == n && s.fraction == 0);
+		snprintf(want, sizeof want, "%.*s%c%s", len, text, "0.eE"[i % 4], i % 4 == 0 ? "" : i % 4 == 1 ? "0" : "1");
+		assert_true(read_number(want, &s));
+		assert_true(s.whole == (i % 4 == 1 ? (sum_int)n : (sum_int)n * 10) && s.fraction == 0);
+	}
 }
 
 /* As many zeros as the exponent takes back, but for one digit of it. */
@@ -94,7 +117,7 @@ adding(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(spelling), cmocka_unit_test(long_number), cmocka_unit_test(adding) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(spelling), cmocka_unit_test(integers), cmocka_unit_test(long_number), cmocka_unit_test(adding) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

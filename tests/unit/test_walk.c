@@ -325,6 +325,87 @@ spilled(void **state)
 	buf_free(&want);
 }
 
+/* The text of records, and where it must still be. */
+struct texts {
+	struct buf all;
+	struct span line[20000];
+	size_t	 n;
+	int	 stay, go;
+};
+
+static bool
+keep_text(void *ctx, const struct walk_record *r)
+{
+	struct texts *t = ctx;
+
+	assert_int_equal(r->n, 1);
+	buf_add(&t->all, r->text[0].p, r->text[0].len);
+	buf_addc(&t->all, '\n');
+	t->stay += r->stays;
+	t->go += !r->stays;
+	t->line[t->n++] = r->stays ? r->text[0] : (struct span){ NULL, r->text[0].len };
+	return true;
+}
+
+static void
+compare_texts(void *ctx)
+{
+	struct texts *t = ctx;
+	size_t at = t->all.len;
+
+	for (; t->n > 0; t->n--) {
+		struct span s = t->line[t->n - 1];
+
+		at -= s.len + 1;
+		if (s.p != NULL)
+			assert_memory_equal(s.p, t->all.p + at, s.len + 1);
+	}
+}
+
+/* Members that end within lines, one that is too large for one call, and one that is plain; text that stays does so. */
+static void
+texts_stay(void **state)
+{
+	static char pad[3000];
+	struct walk w = walk_of(NULL);
+	struct texts *t = calloc(1, sizeof *t);
+	struct buf want = { 0 }, day = { 0 };
+	struct tree tree;
+	char *path;
+
+	(void)state;
+	memset(pad, 'x', sizeof pad - 1);
+	for (int d = 1; d <= 3; d++) {
+		buf_clear(&day);
+		for (int i = 0; i < 6000; i++)
+			buf_addf(&day, "{\"n\":%d,\"timestamp\":\"2025-12-0%dT10:00:00\",\"pad\":\"%.*s\"}\n", i, d, (int)chance(sizeof pad), pad);
+		buf_addf(&want, "%s", buf_str(&day));
+		put(d == 1 ? "by_date/2025-12-01_all_interactions.json" : d == 2 ? "two" : "three", buf_str(&day));
+	}
+	assert_int_equal(system("mkdir tree/archive && split -b 2500000 tree/two piece. && gzip piece.* && "
+	    "cat piece.*.gz >tree/archive/2025-12-02_all_interactions_" S1 ".json.gz && "
+	    "gzip <tree/three >tree/archive/2025-12-03_all_interactions_" S1 ".json.gz && rm piece.*"), 0);
+	assert_int_equal(tree_open(&tree, "tree", false), 0);
+	w.tree = &tree;
+	w.record = keep_text;
+	w.released = compare_texts;
+	w.ctx = t;
+	for (w.jobs = 1; w.jobs <= 3; w.jobs++)
+		for (w.max_text = 1; w.max_text <= 64u << 20; w.max_text *= 8u << 10) {
+			buf_clear(&t->all);
+			t->stay = t->go = 0;
+			assert_int_equal(walk_run(&w, &path), 0);
+			assert_int_equal(t->n, 0);
+			assert_true(t->all.len == want.len && memcmp(t->all.p, want.p, want.len) == 0);
+			assert_true(w.max_text == 1 ? t->stay == 0 : w.max_text == 64u << 20 ? t->go == 0 : true);
+		}
+	tree_close(&tree);
+	buf_free(&want);
+	buf_free(&day);
+	buf_free(&t->all);
+	free(t);
+}
+
 struct days_read { int opened, given, jobs; };
 
 static void
@@ -428,7 +509,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, drop)
 	const struct CMUnitTest tests[] = {
 		TEST(order), TEST(same_id), TEST(same_call), TEST(no_ids), TEST(compressed), TEST(unreadable), TEST(many_bad_lines),
-		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(stops), TEST(newest_stops),
+		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(texts_stay), TEST(stops), TEST(newest_stops),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, enter_dir, leave_dir);

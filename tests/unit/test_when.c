@@ -4,8 +4,6 @@
 
 #include <time.h>
 
-#include <time.h>
-
 #include "base/when.h"
 
 static void
@@ -63,6 +61,41 @@ times(void **state)
 	assert_int_equal(ms, 86400000);
 	assert_false(when_parse("1970-01-02\0", 11, &ms, NULL));
 	assert_false(when_parse("1970-01-02T00:00:00\0", 20, &ms, NULL));
+}
+
+/* The usual forms against the same with a 't', which is read one character after the other; and with anything in any place. */
+static void
+usual_forms(void **state)
+{
+	static const char *const forms[] = { "2026-06-19T13:22:24Z", "2026-06-19T13:22:24.5Z", "2024-02-29T23:59:60.123456789+08:00",
+	    "0001-01-01T00:00:00-23:59", "9999-12-31T23:59:59.999-00:00", "2026-06-19T13:22:24", "2026-06-19T13:22:24+0800" };
+	static const char bytes[] = "0123456789:-+.,TtZz \x7f\x80\xb0\xff/;";
+	int taken = 0;
+
+	(void)state;
+	for (int i = 0; i < 300000; i++) {
+		const char *form = forms[chance(N_OF(forms))];
+		size_t len = strlen(form);
+		char *usual = malloc(len), *slow = malloc(len);	/* so that a byte too many is seen */
+		int64_t a = 0, b = 0;
+		bool a_zoned = false, b_zoned = false, ok;
+
+		assert_true(usual != NULL && slow != NULL);
+		memcpy(usual, form, len);
+		for (size_t n = chance(4); n > 0; n--)
+			usual[chance(len)] = bytes[chance(sizeof bytes)];
+		len -= chance(10) == 0 ? chance(len) : 0;
+		memcpy(slow, usual, len);
+		if (len > 10 && slow[10] == 'T')
+			slow[10] = 't';
+		ok = when_parse(usual, len, &a, &a_zoned);
+		if (ok != when_parse(slow, len, &b, &b_zoned) || (ok && (a != b || a_zoned != b_zoned)))
+			fail_msg("%.*s", (int)len, usual);
+		taken += ok;
+		free(usual);
+		free(slow);
+	}
+	assert_in_range(taken, 50000, 200000);
 }
 
 /* The C library's calendar, over the years that a time may have. */
@@ -212,8 +245,10 @@ zones(void **state)
 			time_t t;
 			struct tm tm;
 
-			if (i % 2 == 0)
+			if (i % 3 == 0)
 				ms = INT64_C(-3000000000000) + (int64_t)chance(UINT64_C(6000000000000));
+			else if (i % 3 == 1)	/* a year, each hour again and again */
+				ms = INT64_C(1700000000000) + (int64_t)chance(UINT64_C(31622400000));
 			t = (time_t)(ms / 1000 - (ms % 1000 < 0));
 			localtime_r(&t, &tm);
 			assert_int_equal(when_offset(ms), tm.tm_gmtoff * 1000);
@@ -251,6 +286,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times),
+		cmocka_unit_test(usual_forms),
 		cmocka_unit_test(calendar),
 		cmocka_unit_test(days_of_months),
 		cmocka_unit_test(durations),

@@ -1,4 +1,4 @@
-"""recorder.py TREE - append records to the recorder's tree, as the original service does it: read each line as JSON, write
+"""record.py TREE - append records to the recorder's tree, as the original service does it: read each line as JSON, write
 it to the files of its session, its day and its errors, 100 at a time, and then the newest 100 to latest.json."""
 import collections, json, os, sys
 
