@@ -1,5 +1,5 @@
 #!/bin/sh
-# portable.t - the pure filters, built for arm64 (run by qemu), with musl, or for 32 bits, write the same bytes as this machine's.
+# portable.t - the pure filters, built for arm64 (run by qemu) or with musl, write the same bytes as this machine's.
 . "${0%/*}/lib.sh"
 
 [ -z "$SAN" ] || skip_all 'the same in each build'
@@ -53,6 +53,5 @@ built() {	# NAME CC [RUNNER]
 }
 built musl musl-gcc
 built arm64 aarch64-linux-gnu-gcc qemu-aarch64-static
-built 32bit 'i686-linux-gnu-gcc -msse2'
 
 done_testing

@@ -177,7 +177,7 @@ digit(char c, char most)
 static bool
 name_hour(struct span t, struct cut_hour *h)
 {
-	static const char ones[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	static const char ones[16] = "\377\377\377\377\377\377\377\377";
 	const char *p = t.p + HOUR_TEXT, *end = t.p + t.len;
 
 	if (t.len < SECONDS_TEXT || !digit(p[0], '5') || !digit(p[1], '9') || p[2] != ':' || !digit(p[3], '5') || !digit(p[4], '9'))

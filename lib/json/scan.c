@@ -459,12 +459,11 @@ json_spells_all(struct span raw, const char *s, size_t len)
 {
 	const char *p = raw.p, *end = raw.p + raw.len, *s_end = s + len;
 
-	while (p < end && s < s_end && *p == *s && *p != '\\') {
-		p++;
-		s++;
-	}
-	if (p == end || *p != '\\')
-		return p == end && s == s_end;
+	/* Escapes only make a name longer. */
+	if (raw.len <= len)
+		return raw.len == len && memcmp(raw.p, s, len) == 0 && memchr(s, '\\', len) == NULL;
+	if (memchr(raw.p, '\\', raw.len) == NULL)
+		return false;
 	while (p < end) {
 		char one[4];
 		size_t n = 1;
