@@ -98,13 +98,11 @@ $(B)/cmd/trace-serve/page.o: $(wildcard cmd/trace-serve/page/*)
 check: all $(UNITS) $(B)/gen $(B)/fill $(B)/measure $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
-# Left out for their time, since their code runs in the others, in unit tests and in fuzzers; all: make check-san SAN_LEAVES_OUT=
-SAN_LEAVES_OUT = action archive bq-load bq-load-faults bt-push-crash cache cc-sum deb etl etl-crash etl-hostile etl-scale fs-auth hardening install ls-fetch-sim \
-	man page page-units rec-cat rec-rotate rec-rotate-crash rec-stat recorder server sql-load standin-bigquery standin-feishu sync trace-proxy \
-	trace-recorder trace-serve workflows
+# Those that are short; the code of the others runs in these, in unit tests and in fuzzers.  All: make check-san SAN=all
+SAN = bq-query bt-prune bt-push cc-count dedup filters log-check ls-fetch msg-extract msg-join rec-write seal sheet-fetch sql-query trace-api
 check-san:
 	$(MAKE) check B=$(B)/san CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
-		TESTS='$(filter-out $(SAN_LEAVES_OUT:%=tests/%.t),$(wildcard tests/*.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'
+		TESTS='$(if $(filter all,$(SAN)),$(wildcard tests/*.t),$(SAN:%=tests/%.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'
 
 # The filters that need nothing but the C library: static, for any machine and C library that CC builds for, such as
 #	make pure CC=aarch64-linux-gnu-gcc B=build/arm64	make pure CC=musl-gcc B=build/musl
@@ -122,6 +120,9 @@ lint: all
 bench: all $(B)/gen $(B)/fill $(B)/load $(B)/measure
 	B=$(abspath $(B)) tests/bench/run.sh
 
+bench-all: bench
+	for b in sql serve growth services; do B=$(abspath $(B)) tests/bench/$$b.sh || exit; done
+
 # libFuzzer comes with clang; each target starts from the corpus in the tree and adds nothing to it.
 fuzz:
 	$(MAKE) B=$(B)/fuzzing CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
@@ -129,6 +130,10 @@ fuzz:
 	B=$(abspath $(B)/fuzzing) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
 
 fuzz-targets: $(FUZZERS)
+
+coverage:
+	-$(MAKE) check B=$(B)/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic'
+	B=$(abspath $(B)/coverage) tests/coverage.sh
 
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/reference.o $(B)/lib.a
 	@mkdir -p $(@D)
@@ -173,4 +178,4 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all check check-san pure lint bench fuzz fuzz-targets completions install uninstall version dist deb clean
+.PHONY: all check check-san pure lint bench bench-all fuzz fuzz-targets coverage completions install uninstall version dist deb clean

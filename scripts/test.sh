@@ -6,7 +6,7 @@
 #   -h, --help  show this help
 #
 # Installs what is missing (scripts/install-deps.sh test).  Works below $B (default: build); takes up to ten
-# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 2); with CI set, official
+# minutes on two cores.  Environment: FUZZ_SECONDS for each fuzz target (default 1); with CI set, official
 # clients that cannot be installed are a failure, else they are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -47,7 +47,7 @@ build_clang() {
 }
 
 fuzz() {
-	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}"
+	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-1}"
 }
 
 # The official clients want a newer Node.js than the stand-ins do, and the network once.
@@ -95,7 +95,7 @@ step 'build with gcc -Werror' build_gcc
 if [[ -z $fast ]]; then
 	step 'build with clang -Werror' build_clang
 	step 'static checks (scripts/lint.sh --fast)' scripts/lint.sh --fast
-	step "fuzzing, ${FUZZ_SECONDS:-2} s for each target" fuzz
+	step "fuzzing, ${FUZZ_SECONDS:-1} s for each target" fuzz
 	browser_driver
 	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" JOBS="$provers" check-san
 	if log=$(official_clients); then
@@ -108,12 +108,19 @@ fi
 
 printf '      %-44s %4d s\n' 'all that' "$SECONDS"
 
-# The last lines are prove's count, unless something before it failed.
+# The last lines are prove's count, unless something before it failed.  The longest tests begin first.
+tests=()
+for t in etl page standin-feishu fs-auth rec-write-faults services recorder sql-load trace-proxy standin-bigquery; do
+	tests+=("tests/$t.t")
+done
+for f in tests/*.t; do
+	[[ " ${tests[*]} " == *" $f "* ]] || tests+=("$f")
+done
 units=()
 for f in tests/unit/*.c; do
 	units+=("$B/gcc/unit/$(basename "$f" .c)")
 done
-make -s B="$B/gcc" CC=gcc WERROR=-Werror JOBS="$provers" TESTS="$(printf '%s ' tests/*.t "${units[@]}" "${sdk_tests[@]}")" check || failed+=(prove)
+make -s B="$B/gcc" CC=gcc WERROR=-Werror JOBS="$provers" TESTS="$(printf '%s ' "${tests[@]}" "${units[@]}" "${sdk_tests[@]}")" check || failed+=(prove)
 if ((${#failed[@]} > 0)); then
 	printf 'FAILED: %s\n' "${failed[*]}"
 	exit 1

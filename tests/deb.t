@@ -1,11 +1,12 @@
 #!/bin/sh
 # deb.t - the Debian package: built with debhelper, lintian finds nothing, it holds what make install installs, and that runs.
 #
-# The tools in it are those that are built, else this would take a minute; LLMUTILS_FULL=1 builds it as make deb does, twice.
+# LLMUTILS_FULL=1 builds it as make deb does, twice; LLMUTILS_DEB=1 puts those tools into it that are built; else there is no test here.
 # LLMUTILS_DEBOOTSTRAP=1 also installs it in a clean root, which needs root and a mirror.
-full=${LLMUTILS_FULL-} clean_root=${LLMUTILS_DEBOOTSTRAP-}
+full=${LLMUTILS_FULL-} wanted=${LLMUTILS_FULL-}${LLMUTILS_DEB-} clean_root=${LLMUTILS_DEBOOTSTRAP-}
 . "${0%/*}/lib.sh"
 
+[ -n "$wanted" ] || skip_all 'LLMUTILS_DEB=1 runs it'
 for c in dpkg-buildpackage dh; do
 	command -v $c >/dev/null || skip_all "$c is not installed (scripts/install-deps.sh deb)"
 done
