@@ -98,10 +98,13 @@ $(B)/cmd/trace-serve/page.o: $(wildcard cmd/trace-serve/page/*)
 check: all $(UNITS) $(B)/gen $(B)/fill $(B)/measure $(B)/fault.so $(B)/clock.so
 	B=$(abspath $(B)) $(PROVE) -j$(JOBS) --exec tests/run $(TESTS)
 
+# Sanitizers and fuzzers share a build, of clang's.
+SANITIZE = CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+
 # Those that are short; the code of the others runs in these, in unit tests and in fuzzers.  All: make check-san SAN=all
-SAN = bq-query bt-prune bt-push cc-count dedup filters log-check ls-fetch msg-extract msg-join rec-write seal sheet-fetch sql-query trace-api
+SAN = bq-query bt-prune cc-count dedup filters log-check msg-extract msg-join sql-query trace-api
 check-san:
-	$(MAKE) check B=$(B)/san CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
+	$(MAKE) check B=$(B)/san $(SANITIZE) \
 		TESTS='$(if $(filter all,$(SAN)),$(wildcard tests/*.t),$(SAN:%=tests/%.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'
 
 # The filters that need nothing but the C library: static, for any machine and C library that CC builds for, such as
@@ -123,11 +126,10 @@ bench: all $(B)/gen $(B)/fill $(B)/load $(B)/measure
 bench-all: bench
 	for b in sql serve growth services; do B=$(abspath $(B)) tests/bench/$$b.sh || exit; done
 
-# libFuzzer comes with clang; each target starts from the corpus in the tree and adds nothing to it.
+# Each target starts from the corpus in the tree and adds nothing to it.
 fuzz:
-	$(MAKE) B=$(B)/fuzzing CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-		fuzz-targets
-	B=$(abspath $(B)/fuzzing) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
+	$(MAKE) B=$(B)/san $(SANITIZE) fuzz-targets
+	B=$(abspath $(B)/san) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
 
 fuzz-targets: $(FUZZERS)
 

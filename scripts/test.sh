@@ -42,12 +42,13 @@ build_gcc() {
 	make -s -j"$jobs" B="$B/gcc" CC=gcc WERROR=-Werror PROVE=true check	# with all that the tests need
 }
 
+# clang's build is the one that the sanitizers and the fuzzers run.
 build_clang() {
-	make -s -j"$jobs" B="$B/clang" CC=clang WERROR=-Werror all
+	make -s -j"$jobs" B="$B" WERROR=-Werror PROVE=true check-san
 }
 
 fuzz() {
-	make -s -j"$jobs" B="$B" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-1}"
+	make -s -j"$jobs" B="$B" WERROR=-Werror fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-1}"
 }
 
 # The official clients want a newer Node.js than the stand-ins do, and the network once.
@@ -93,11 +94,11 @@ esac
 scripts/install-deps.sh test
 step 'build with gcc -Werror' build_gcc
 if [[ -z $fast ]]; then
-	step 'build with clang -Werror' build_clang
+	step 'build with clang -Werror and sanitizers' build_clang
 	step 'static checks (scripts/lint.sh --fast)' scripts/lint.sh --fast
 	step "fuzzing, ${FUZZ_SECONDS:-1} s for each target" fuzz
 	browser_driver
-	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" JOBS="$provers" check-san
+	step 'tests under the sanitizers (make check-san)' make -s -j"$jobs" B="$B" WERROR=-Werror JOBS="$provers" check-san
 	if log=$(official_clients); then
 		sdk_tests=(tests/sdk/*.tap.js)
 	else

@@ -303,7 +303,7 @@ push_rows(struct push *p, struct row *row, size_t n)
 		push_rows(p, row + n / 2, n - n / 2);
 		return;
 	}
-	if (row >= p->update.row && row < p->update.row + p->update.n)
+	if (p->update.n > 0 && row >= p->update.row && row < p->update.row + p->update.n)
 		update_rows(p, row, n);
 	else
 		create_rows(p, row, n);

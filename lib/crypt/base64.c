@@ -14,11 +14,12 @@ void
 base64_put(const void *p, size_t len, struct buf *out)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *from = p, *end = from + len / 3 * 3;
+	const unsigned char *from = p, *end;
 	char *to = buf_reserve(out, (len + 2) / 3 * 4);
 
-	if (to == NULL)
+	if (to == NULL || len == 0)
 		return;
+	end = from + len / 3 * 3;
 	for (; from < end; from += 3, to += 4) {
 		unsigned v = (unsigned)from[0] << 16 | (unsigned)from[1] << 8 | from[2];
 

@@ -14,7 +14,7 @@ const short = (n) => n >= 999.5 ? n.toFixed(0) : n >= 9.995 ? n.toPrecision(3) :
 function report(file, work, group, unit, extra) {
 	const machine = {
 		cpu: os.cpus()[0]?.model.trim() || os.arch(), cores: os.cpus().length, memory_gb: Math.round(os.totalmem() / 2 ** 30),
-		kernel: `${os.type()} ${os.release()}`, compiler: execSync(`${process.env.CC || "cc"} --version 2>/dev/null || :`).toString().split("\n")[0],
+		kernel: `${os.type()} ${os.release().replace(/-.*/, '')}`, compiler: execSync(`${process.env.CC || "cc"} --version 2>/dev/null || :`).toString().split("\n")[0],
 	};
 	const date = new Date().toISOString().slice(0, 10);
 	const rounds = fs.readFileSync(`${work}/.rounds`, "utf8").trim().split("\n").map((l) => l.split(" ").map(Number));

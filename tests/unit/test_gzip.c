@@ -484,7 +484,7 @@ hostile(void **state)
 	(void)state;
 	for (size_t i = 0; i < HEADS; i++)
 		put_head(&file, (HEADS - 1 - i) * HEAD);
-	memset(buf_reserve(&out, 7 * MIB), 'a', out.len = 7 * MIB);
+	memset(buf_reserve(&out, 15 * MIB), 'a', out.len = 7 * MIB);	/* with room for the member, made of what stands before it */
 	put_member(&out, out.p, 7 * MIB, 9, false);
 	buf_add(&file, out.p + 7 * MIB + 10, out.len - 7 * MIB - 10);	/* without its head */
 	file.p[file.len - 8] ^= 1;

@@ -89,7 +89,7 @@ archived_names(void **state)
 		"", ".lock", ".json", "_" S1 ".json", "2025-12-07_" S1 ".json", "2025-13-07_errors_" S1 ".json",
 		"2025-12-07_errors_" S1 ".json.tmp", "2025-12-07_errors_20251207T122408Z.json", "2025-12-07_errors.json",
 		"x2025-12-07_errors_" S1 ".json", "sessio_7_2025-12-07_" S1 ".json", "session_2025-12-07_" S1 ".json.gz.gz",
-		"2025-12-07_all_interactions_" S1,
+		("2025-12-07_all_interactions_" S1),
 	};
 
 	(void)state;
