@@ -3,7 +3,7 @@
 # there exactly once.
 . "${0%/*}/lib.sh"
 
-writers=8 each=${LLMUTILS_RECORDS:-2000}
+writers=8 each=${LLMUTILS_RECORDS:-4000}
 [ -z "$SAN" ] || each=400
 run timeout 400 node "$top/tests/recorder.js" "$T/tree" $writers $each
 is 'writers, rotations and readers end as they should' "$st" 0
