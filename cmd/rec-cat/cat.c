@@ -63,7 +63,7 @@ cat_put(struct cat *c, struct span text, bool stays)
 	bool newline = text.p[text.len] == '\n';
 
 	c->written++;
-	if (!stays || !newline || text.p != c->run.p + c->run.len || c->run.len > RUN)
+	if (!stays || !newline || c->run.len == 0 || text.p != c->run.p + c->run.len || c->run.len > RUN)
 		cat_release(c);
 	if (stays && newline) {
 		c->run = (struct span){ text.p - c->run.len, c->run.len + text.len + 1 };

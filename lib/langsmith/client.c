@@ -301,8 +301,8 @@ select_names(const struct ls_query *q, int api, struct buf *out)
 		size_t at = out->len;
 		bool seen = name == NULL;
 
-		for (const char *p = out->p; !seen && p < out->p + at; p += strlen(p) + 1)
-			seen = strcasecmp(p, name) == 0;
+		for (size_t j = 0; !seen && j < at; j += strlen(out->p + j) + 1)
+			seen = strcasecmp(out->p + j, name) == 0;
 		if (seen)
 			continue;
 		buf_add(out, name, strlen(name) + 1);
