@@ -102,7 +102,7 @@ check: all $(UNITS) $(B)/gen $(B)/fill $(B)/measure $(B)/fault.so $(B)/clock.so
 SANITIZE = CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
 # Those that are short; the code of the others runs in these, in unit tests and in fuzzers.  All: make check-san SAN=all
-SAN = bq-query bt-prune cc-count dedup filters log-check msg-extract msg-join sql-query trace-api
+SAN = bt-prune cc-count dedup log-check msg-extract msg-join sql-query trace-api
 check-san:
 	$(MAKE) check B=$(B)/san $(SANITIZE) \
 		TESTS='$(if $(filter all,$(SAN)),$(wildcard tests/*.t),$(SAN:%=tests/%.t)) $(patsubst tests/unit/%.c,$(B)/san/unit/%,$(wildcard tests/unit/*.c))'

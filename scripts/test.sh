@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test.sh [--fast] - all tests: builds with gcc and clang, static checks, fuzzing, sanitizers, and at last one prove
+# test.sh [--all|--fast] - the tests: builds with gcc and clang, static checks, fuzzing, sanitizers, and at last one prove
 # over the shell tests, the unit tests and the services' official clients against the stand-ins.
 #
+#   --all       also those that take long: the stand-ins by themselves, a fault at each call, crowds of writers, growth
 #   --fast      only build and test: no clang, static checks, fuzzing, sanitizers and official clients
 #   -h, --help  show this help
 #
@@ -14,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 B=${B:-build}
 jobs=$(nproc 2>/dev/null || echo 2)
 provers=$((jobs * 2 + 1))	# tests mostly wait
-fast=''
+fast='' all=''
 failed=()
 
 usage() {
@@ -79,6 +80,7 @@ browser_driver() {
 }
 
 case ${1-} in
+--all) all=1 ;;
 --fast) fast=1 ;;
 '') ;;
 -h | --help)
@@ -110,12 +112,11 @@ fi
 printf '      %-44s %4d s\n' 'all that' "$SECONDS"
 
 # The last lines are prove's count, unless something before it failed.  The longest tests begin first.
+long=' bench etl-scale faults growth ls-fetch-sim rec-write-faults recorder standin-bigquery standin-feishu '
 tests=()
-for t in etl page standin-feishu fs-auth rec-write-faults services recorder sql-load trace-proxy standin-bigquery; do
-	tests+=("tests/$t.t")
-done
-for f in tests/*.t; do
-	[[ " ${tests[*]} " == *" $f "* ]] || tests+=("$f")
+for f in tests/{etl,page,fs-auth,services,sql-load,trace-proxy,rec-cat}.t tests/*.t; do
+	name=$(basename "$f" .t)
+	[[ " ${tests[*]} " == *" $f "* || (-z $all && $long == *" $name "*) ]] || tests+=("$f")
 done
 units=()
 for f in tests/unit/*.c; do
