@@ -268,7 +268,7 @@ chat_send(struct http *h, const struct provider *p, struct span request, int64_t
 	hide(p->secret, &r->response);
 	hide(p->secret, &r->error);
 	r->status = answer.status;
-	r->latency_ms = answer.ms;
+	r->latency_ms = answer.ms >= c.first ? answer.ms : c.first;	/* two clocks */
 	r->first_byte_ms = c.first;
 	http_response_free(&answer);
 	chat_stream_free(c.stream);
