@@ -71,13 +71,13 @@ n=$(inside sh -c 'cc-count -e .user_name /root/entries.ndjson | wc -l')
 [ "$n" -gt 0 ] || fail 'jq programs do not run'
 echo 'filters: they filter, with jq programs, too'
 
-inside sh -c 'cd /root && mkdir work && cd work && /usr/libexec/llmutils/etl.sh write --department test_org </root/entries.ndjson 2>said; [ $? -le 1 ] &&
+inside sh -c 'cd /root && mkdir trial && cd trial && /usr/libexec/llmutils/etl.sh write --department test_org </root/entries.ndjson 2>said; [ $? -le 1 ] &&
 	/usr/libexec/llmutils/etl.sh summary --department test_org --date 2021-01-01 2>>said &&
 	/usr/libexec/llmutils/etl.sh report --from 2021-01-01 --to 2021-01-31 --department test_org >report 2>>said && [ -s report ]' ||
-	fail "etl.sh: $(inside sh -c 'cat /root/work/said')"
-inside sh -c 'cd /root/work && echo "{\"session_id\":7,\"prompt\":\"Hi\",\"response\":\"Ho\",\"success\":true}" | rec-write --dir logs >/dev/null &&
+	fail "etl.sh: $(inside sh -c 'cat /root/trial/said')"
+inside sh -c 'cd /root/trial && echo "{\"session_id\":7,\"prompt\":\"Hi\",\"response\":\"Ho\",\"success\":true}" | rec-write --dir logs >/dev/null &&
 	/usr/libexec/llmutils/archive.sh --dir logs --max-size 1 2>said >/dev/null && zcat logs/archive/*.gz | grep -q Ho' ||
-	fail "archive.sh: $(inside sh -c 'cat /root/work/said')"
+	fail "archive.sh: $(inside sh -c 'cat /root/trial/said')"
 for s in sync cache; do
 	inside "/usr/libexec/llmutils/$s.sh" --help >/dev/null || fail "$s.sh --help"
 done
@@ -87,5 +87,5 @@ quietly inside apt-get purge -y llmutils
 quietly inside apt-get autoremove -y --purge
 everything >"$tmp/after"
 LC_ALL=C comm -13 "$tmp/before" "$tmp/after" | grep llmutils && fail 'not all is gone'
-inside rm -rf /root/work /root/llmutils.deb /root/runs.ndjson /root/entries.ndjson
+inside rm -rf /root/trial /root/llmutils.deb /root/runs.ndjson /root/entries.ndjson
 echo 'removed: nothing of it is left'
