@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/when.h"
+#include "base/word.h"
 #include "json/order.h"
 #include "json/str.h"
 
@@ -154,15 +155,6 @@ put_part(char part[WHEN_SIZE], int64_t ms, int64_t offset, enum cut cut)
 #define HOUR_TEXT	(sizeof "2026-06-19T13:" - 1)
 #define SECONDS_TEXT	(sizeof "2026-06-19T13:22:24" - 1)
 
-static inline uint64_t
-load(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 static inline bool
 digit(char c, char most)
 {
@@ -191,9 +183,9 @@ name_hour(struct span t, struct cut_hour *h)
 	}
 	if (end - p > 8)
 		return false;
-	h->date = load(t.p);
-	h->hour = load(t.p + HOUR_TEXT - 8);
-	h->zone = load(p) & load(ones + 8 - (end - p));
+	h->date = word_load(t.p);
+	h->hour = word_load(t.p + HOUR_TEXT - 8);
+	h->zone = word_load(p) & word_load(ones + 8 - (end - p));
 	return true;
 }
 

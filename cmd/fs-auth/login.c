@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -19,6 +18,7 @@
 #include "feishu/callback.h"
 #include "feishu/store.h"
 #include "feishu/user.h"
+#include "fs-auth/auth.h"
 
 #define DEFAULT_SCOPE	"bitable:app sheets:spreadsheet:readonly wiki:wiki:readonly"
 #define OFFLINE		"offline_access"	/* gives the refresh token */

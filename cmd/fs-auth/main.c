@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/sig.h"
@@ -18,6 +17,7 @@
 #include "crypt/key.h"
 #include "feishu/store.h"
 #include "feishu/user.h"
+#include "fs-auth/auth.h"
 
 struct auth_opts opts = { .port = 3000, .http = HTTP_POLICY };
 

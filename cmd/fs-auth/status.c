@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "base/env.h"
 #include "base/msg.h"
 #include "base/std.h"
 #include "base/when.h"
 #include "feishu/store.h"
 #include "feishu/user.h"
+#include "fs-auth/auth.h"
 #include "json/str.h"
 
 /* Why the login is over; NULL: it is not. */

@@ -11,9 +11,9 @@
 #include "base/buf.h"
 #include "base/msg.h"
 #include "base/std.h"
-#include "fetch.h"
 #include "json/splice.h"
 #include "langsmith/apart.h"
+#include "ls-fetch/fetch.h"
 
 #define OUT_BYTES	(1u << 20)	/* a page of usual runs: the next one is asked for before this one is written */
 #define TOLD		10		/* rejected runs that are named one by one */

@@ -17,7 +17,7 @@
 #include "base/sig.h"
 #include "base/std.h"
 #include "base/when.h"
-#include "fetch.h"
+#include "ls-fetch/fetch.h"
 
 struct fetch fetch;
 struct options opts = {

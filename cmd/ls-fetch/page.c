@@ -9,9 +9,9 @@
 
 #include "base/buf.h"
 #include "base/msg.h"
-#include "fetch.h"
 #include "json/splice.h"
 #include "json/str.h"
+#include "ls-fetch/fetch.h"
 
 struct page page;
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/msg.h"
-#include "fetch.h"
+#include "ls-fetch/fetch.h"
 
 /* An entry whose mark is set is settled; plan_settle drops it. */
 

@@ -19,7 +19,7 @@
 #include "base/msg.h"
 #include "base/progress.h"
 #include "base/when.h"
-#include "fetch.h"
+#include "ls-fetch/fetch.h"
 
 #define WINDOW_MS	(7 * DAY)	/* within the easier rate tier, and never a heavy query */
 #define HISTORY_MS	INT64_C(1672531200000)	/* 2023-01-01: LangSmith has nothing older */

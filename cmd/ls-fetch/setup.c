@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/sig.h"
-#include "fetch.h"
+#include "ls-fetch/fetch.h"
 
 #define MAX_STATE	(64u << 20)
 

@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/sig.h"
-#include "rotate.h"
+#include "rec-rotate/rotate.h"
 #include "store/gzip.h"
 
 #define PIECE		(256u << 10)

@@ -11,8 +11,8 @@
 #include "base/sig.h"
 #include "base/std.h"
 #include "base/when.h"
+#include "rec-rotate/rotate.h"
 #include "recorder/expire.h"
-#include "rotate.h"
 
 static struct {
 	const char *dir;

@@ -8,7 +8,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "rotate.h"
+#include "rec-rotate/rotate.h"
 #include "store/gzip.h"
 
 #define LEVEL 6

@@ -12,8 +12,8 @@
 #include "base/io.h"
 #include "base/sig.h"
 #include "base/when.h"
+#include "rec-rotate/rotate.h"
 #include "recorder/expire.h"
-#include "rotate.h"
 
 #define SECOND INT64_C(1000000)		/* in microseconds */
 

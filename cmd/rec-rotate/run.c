@@ -7,7 +7,7 @@
 #include "base/progress.h"
 #include "base/std.h"
 #include "json/str.h"
-#include "rotate.h"
+#include "rec-rotate/rotate.h"
 
 static void
 put_text(struct buf *out, const char *name, const char *text)

@@ -7,7 +7,7 @@
 #include "base/msg.h"
 #include "base/progress.h"
 #include "base/std.h"
-#include "fetch.h"
+#include "sheet-fetch/fetch.h"
 
 #define ANSWER_BYTES	(1u << 20)
 #define FIRST_CELLS	4000u		/* of a sheet that nothing is known of yet */

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "fetch.h"
 #include "json/str.h"
+#include "sheet-fetch/fetch.h"
 #include "store/keyset.h"
 
 static struct keyset taken;

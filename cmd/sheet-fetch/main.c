@@ -15,7 +15,7 @@
 #include "base/sig.h"
 #include "base/std.h"
 #include "base/when.h"
-#include "fetch.h"
+#include "sheet-fetch/fetch.h"
 
 struct options opts = { .header = 1, .http = HTTP_POLICY };
 struct fetch fetch;

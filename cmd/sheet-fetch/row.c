@@ -12,8 +12,8 @@
 #include "base/msg.h"
 #include "base/std.h"
 #include "base/when.h"
-#include "fetch.h"
 #include "json/str.h"
+#include "sheet-fetch/fetch.h"
 
 static struct {
 	const struct sheet *sheet;

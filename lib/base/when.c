@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/word.h"
+
 #define SECOND	INT64_C(1000)
 #define MINUTE	(60 * SECOND)
 #define HOUR	(60 * MINUTE)
@@ -121,13 +123,9 @@ zone(struct cursor *c, int *minutes, bool *given)
 static inline bool
 has_form(const char *s, const char *form, const char *slack)
 {
-	uint64_t v, f, add;
+	uint64_t v = word_load(s) ^ word_load(form);
 
-	memcpy(&v, s, sizeof v);
-	memcpy(&f, form, sizeof f);
-	memcpy(&add, slack, sizeof add);
-	v ^= f;
-	return ((v | (v + add)) & UINT64_C(0x8080808080808080)) == 0;
+	return ((v | (v + word_load(slack))) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static inline int

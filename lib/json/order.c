@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "json/str.h"
 
 /* What a value begins with.  A text ends with a zero byte; one within it is followed by NUL_MARK, which no kind is. */
@@ -67,11 +68,9 @@ put_plain(struct span raw, struct buf *out)
 		return false;
 	*to = (char)KIND_STRING;
 	for (size_t i = 0; i < raw.len; i += 8) {
-		uint64_t v, x;
+		uint64_t v = word_load(raw.p + i), x = v ^ ones * '\\';
 
-		memcpy(&v, raw.p + i, sizeof v);
 		memcpy(to + 1 + i, &v, sizeof v);
-		x = v ^ ones * '\\';
 		slash |= (x - ones) & ~x;
 	}
 	if ((slash & ones << 7) != 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/word.h"
 #include "json/utf8.h"
 
 #if defined(__x86_64__)
@@ -126,9 +127,8 @@ portable_str_stop(const char *p)
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
 
 	for (;; p += 8) {
-		uint64_t v, quote, slash, control;
+		uint64_t v = word_load(p), quote, slash, control;
 
-		memcpy(&v, p, sizeof v);
 		quote = v ^ ones * '"';
 		slash = v ^ ones * '\\';
 		/* Borrows can mark a byte too many, but only behind one that is truly wanted. */

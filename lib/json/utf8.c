@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/word.h"
+
 /* The length of the valid sequence at p, or 0. */
 static size_t
 sequence(const unsigned char *p, size_t len)
@@ -38,9 +40,8 @@ utf8_check_portable(const char *s, size_t len)
 
 	while (len > 0) {
 		size_t n;
-		uint64_t v;
 
-		while (len >= 8 && (memcpy(&v, p, 8), (v & UINT64_C(0x8080808080808080)) == 0)) {
+		while (len >= 8 && (word_load((const char *)p) & UINT64_C(0x8080808080808080)) == 0) {
 			p += 8;
 			len -= 8;
 		}

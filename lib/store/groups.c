@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 #define FIRST_SIZE	1024
 #define CHUNK		((size_t)64 << 10)
@@ -127,15 +128,6 @@ end_run(struct run_writer *w)
 	return w->error == 0 ? GROUPS_OK : GROUPS_ERRNO;
 }
 
-static inline uint64_t
-load(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 static int
 compare(const struct groups *s, const struct group *a, const struct group *b)
 {
@@ -165,10 +157,10 @@ word_at(const struct groups *s, const struct group *g, size_t at)
 	char few[sizeof(uint64_t)] = { 0 };
 
 	if (g->len >= at + sizeof few)
-		return be64toh(load(group_key(s, g) + at));
+		return be64toh(word_load(group_key(s, g) + at));
 	if (g->len > at)
 		memcpy(few, group_key(s, g) + at, g->len - at);
-	return be64toh(load(few));
+	return be64toh(word_load(few));
 }
 
 /*
@@ -240,16 +232,6 @@ spill(struct groups *s)
 
 /* ---- the table ---- */
 
-/* Both halves of the 128-bit product, folded. */
-static inline uint64_t
-fold(uint64_t x, uint64_t y)
-{
-	__extension__ typedef unsigned __int128 wide;
-	wide p = (wide)x * y;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
 /* One lane of what fingerprints are made of (keyset.c), since keys are compared: nobody can prepare those that collide. */
 static uint64_t
 hash_of(struct keyseed seed, struct span key)
@@ -262,9 +244,9 @@ hash_of(struct keyseed seed, struct span key)
 		last = memcpy(few, p, key.len);
 	else
 		for (; p < last; p += 16)
-			h = fold(load(p) ^ seed.k[0], load(p + 8) ^ h ^ seed.k[1]);
-	h = fold(load(last) ^ seed.k[1], load(last + 8) ^ h ^ seed.k[0]);
-	return fold(h ^ UINT64_C(0xa0761d6478bd642f), seed.k[1] ^ UINT64_C(0x9e3779b97f4a7c15));
+			h = word_fold(word_load(p) ^ seed.k[0], word_load(p + 8) ^ h ^ seed.k[1]);
+	h = word_fold(word_load(last) ^ seed.k[1], word_load(last + 8) ^ h ^ seed.k[0]);
+	return word_fold(h ^ UINT64_C(0xa0761d6478bd642f), seed.k[1] ^ UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static size_t

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "base/word.h"
 #include "json/str.h"
 
 #define FIRST_SIZE	1024
@@ -26,25 +27,6 @@ keyseed_random(void)
 	return s;
 }
 
-/* Both halves of the 128-bit product, folded. */
-static inline uint64_t
-fold(uint64_t x, uint64_t y)
-{
-	__extension__ typedef unsigned __int128 wide;
-	wide p = (wide)x * y;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
-static inline uint64_t
-load64(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 static void
 add_bytes(struct keyhash *h, const char *p, size_t len, uint64_t type)
 {
@@ -53,14 +35,14 @@ add_bytes(struct keyhash *h, const char *p, size_t len, uint64_t type)
 	char last[16] = { 0 };
 
 	for (; n >= 16; p += 16, n -= 16) {
-		uint64_t x = load64(p), y = load64(p + 8);
+		uint64_t x = word_load(p), y = word_load(p + 8);
 
-		a = fold(x ^ h->seed.k[0], y ^ a ^ M0);
-		b = fold(y ^ h->seed.k[1], x ^ b ^ M1);
+		a = word_fold(x ^ h->seed.k[0], y ^ a ^ M0);
+		b = word_fold(y ^ h->seed.k[1], x ^ b ^ M1);
 	}
 	memcpy(last, p, n);
-	h->a = fold(load64(last) ^ h->seed.k[1], load64(last + 8) ^ a ^ M2);
-	h->b = fold(load64(last + 8) ^ h->seed.k[0], load64(last) ^ b ^ M3);
+	h->a = word_fold(word_load(last) ^ h->seed.k[1], word_load(last + 8) ^ a ^ M2);
+	h->b = word_fold(word_load(last + 8) ^ h->seed.k[0], word_load(last) ^ b ^ M3);
 }
 
 void
@@ -93,8 +75,8 @@ struct fingerprint
 keyhash_end(const struct keyhash *h)
 {
 	struct fingerprint f = {
-		fold(h->a ^ M3, h->b ^ h->seed.k[0]),
-		fold(h->b ^ M2, h->a ^ h->seed.k[1]),
+		word_fold(h->a ^ M3, h->b ^ h->seed.k[0]),
+		word_fold(h->b ^ M2, h->a ^ h->seed.k[1]),
 	};
 
 	if (f.a == 0 && f.b == 0)

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/word.h"
+
 /* n is 0 to 36. */
 static sum_int
 power_of_ten(int n)
@@ -94,15 +96,6 @@ parse_long(struct span number, struct sum *s)
 	return true;
 }
 
-static inline uint64_t
-load(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 bool
 sum_parse(struct span number, struct sum *s)
 {
@@ -112,7 +105,7 @@ sum_parse(struct span number, struct sum *s)
 
 	if (number.len <= 8) {
 		/* Eight digits at once, with zeros in front of those that there are; then pairs of them, fours, eights. */
-		uint64_t v = le64toh(load(p)) << (64 - 8 * number.len), zeros = UINT64_C(0x3030303030303030) << (64 - 8 * number.len);
+		uint64_t v = le64toh(word_load(p)) << (64 - 8 * number.len), zeros = UINT64_C(0x3030303030303030) << (64 - 8 * number.len);
 
 		v ^= zeros;
 		if (((v | (v + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080)) == 0) {
