@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 #include "ndjson/reader.h"
 #include "ndjson/reject.h"
 
+#define YIELDS	200
+
 struct bad_line {
 	size_t	 at, len;	/* in the block */
 	uint64_t line;		/* counted from the block's first, 0-based */
@@ -23,12 +26,24 @@ struct bad_line {
 	size_t	 reason;	/* where it begins in the worker's reasons */
 };
 
+/* A block on its way through: read, taken and committed, one after the other, not always by the same thread. */
+struct slot {
+	void	*state;			/* the tool's */
+	struct buf block, out;
+	struct buf reasons;		/* of this block, each with its NUL */
+	struct bad_line *bad;
+	size_t	 n_bad, bad_cap;
+	uint64_t lines, records;	/* in this block */
+	enum read_status st;
+	uint64_t bytes;			/* of the input, up to this block's end */
+	struct slot *next;		/* free ones */
+};
+
 struct engine {
 	const struct filter *f;
 	const char *name;	/* of the input, for messages */
 	struct rejects *rejects;
 	struct filter_totals *totals;
-	int	 status;
 
 	pthread_mutex_t reading;	/* guards what follows */
 	struct reader in;
@@ -37,170 +52,191 @@ struct engine {
 	bool	 ended;
 
 	pthread_mutex_t turning;	/* guards what follows */
-	pthread_cond_t	turned;
-	uint64_t turn;			/* the block that may commit now */
-	uint64_t lines;			/* committed so far */
-	bool	 in_long, stop;
-};
+	pthread_cond_t	freed;		/* a slot, or stop is set */
+	struct slot *free;
+	struct slot **taken;		/* those that wait for their turn, by the block's number; NULL: not yet taken */
+	size_t	 n_slots;
+	uint64_t turn;			/* the block that is committed next */
+	bool	 committing, stop;
 
-struct worker {
-	struct engine *e;
-	pthread_t thread;
-	void	*state;
-	struct buf block, out;
-	struct buf reasons;	/* of this block, each with its NUL */
-	struct scan scan;
-	struct bad_line *bad;
-	size_t	 n_bad, bad_cap;
-	uint64_t lines, records;	/* in this block */
+	/* Only who commits, one at a time, uses these. */
+	uint64_t lines;			/* committed so far */
+	bool	 in_long;
+	int	 status;
 };
 
 static void
-reject(struct worker *w, struct span line, const char *at, const char *reason)
+reject(struct slot *b, struct span line, const char *at, const char *reason)
 {
-	struct bad_line b = {
-		.at = (size_t)(line.p - w->block.p), .len = line.len, .line = w->lines,
-		.column = at == NULL ? 0 : (size_t)(at - line.p) + 1, .reason = w->reasons.len,
+	struct bad_line bad = {
+		.at = (size_t)(line.p - b->block.p), .len = line.len, .line = b->lines,
+		.column = at == NULL ? 0 : (size_t)(at - line.p) + 1, .reason = b->reasons.len,
 	};
 
-	buf_add(&w->reasons, reason, strlen(reason) + 1);
+	buf_add(&b->reasons, reason, strlen(reason) + 1);
 
-	w->bad = mem_grow(w->bad, &w->bad_cap, w->n_bad + 1, sizeof *w->bad);
-	w->bad[w->n_bad++] = b;
+	b->bad = mem_grow(b->bad, &b->bad_cap, b->n_bad + 1, sizeof *b->bad);
+	b->bad[b->n_bad++] = bad;
 }
 
 /* Take the line at p; returns where the next one begins. */
 static const char *
-take_line(struct worker *w, const char *p, bool utf8_ok)
+take_line(const struct filter *f, struct slot *b, struct scan *scan, const char *p, bool utf8_ok)
 {
-	const struct filter *f = w->e->f;
-	struct record r = { .scan = &w->scan };
+	struct record r = { .scan = scan };
 	const char *at, *reason;
 
-	reason = line_check(&w->scan, p, w->block.p + w->block.len, utf8_ok, (size_t)f->opts->max_line, &r.line, &at);
+	reason = line_check(scan, p, b->block.p + b->block.len, utf8_ok, (size_t)f->opts->max_line, &r.line, &at);
 	if (reason == NULL) {
-		w->records++;
+		b->records++;
 		r.text = splice_text(p, p + r.line.len - 1);
-		reason = f->record(w->e->f->ctx, w->state, &r, &w->out);
+		reason = f->record(f->ctx, b->state, &r, &b->out);
 	}
 	if (reason != NULL)
-		reject(w, r.line, at, reason);
+		reject(b, r.line, at, reason);
 	return p + r.line.len;
 }
 
 static void
-take_block(struct worker *w)
+take_block(const struct filter *f, struct slot *b, struct scan *scan)
 {
-	const char *p = w->block.p, *end = p + w->block.len;
-	bool utf8_ok = scan_block(&w->scan, p, w->block.len);
+	const char *p = b->block.p, *end = p + b->block.len;
+	bool utf8_ok = scan_block(scan, p, b->block.len);
 
-	w->lines = w->records = w->n_bad = 0;
-	buf_clear(&w->reasons);
-	while (p < end && !(w->e->f->opts->strict && w->n_bad != 0)) {
-		p = line_is_empty(p) ? (const char *)memchr(p, '\n', (size_t)(end - p)) + 1 : take_line(w, p, utf8_ok);
-		w->lines++;
+	b->lines = b->records = b->n_bad = 0;
+	buf_clear(&b->reasons);
+	while (p < end && !(f->opts->strict && b->n_bad != 0)) {
+		p = line_is_empty(p) ? (const char *)memchr(p, '\n', (size_t)(end - p)) + 1 : take_line(f, b, scan, p, utf8_ok);
+		b->lines++;
 	}
 }
 
-static void
-commit_lines(struct worker *w)
+/* Returns whether --strict ends the run here. */
+static bool
+commit_lines(struct engine *e, struct slot *b)
 {
-	struct engine *e = w->e;
-
 	if (e->f->commit != NULL) {
-		e->f->commit(e->f->ctx, w->state, &w->out);
+		e->f->commit(e->f->ctx, b->state, &b->out);
 	} else {
-		std_out(w->out.p, w->out.len);
-		buf_clear(&w->out);
+		std_out(b->out.p, b->out.len);
+		buf_clear(&b->out);
 	}
-	for (size_t i = 0; i < w->n_bad; i++) {
-		struct bad_line *b = &w->bad[i];
+	for (size_t i = 0; i < b->n_bad; i++) {
+		struct bad_line *bad = &b->bad[i];
 
-		rejects_add(e->rejects, e->name, e->lines + b->line + 1, b->column, w->reasons.p + b->reason,
-		    w->block.p + b->at, b->len);
+		rejects_add(e->rejects, e->name, e->lines + bad->line + 1, bad->column, b->reasons.p + bad->reason,
+		    b->block.p + bad->at, bad->len);
 	}
-	e->lines += w->lines;
-	e->totals->read += w->records;
-	if (w->n_bad != 0)
+	e->lines += b->lines;
+	e->totals->read += b->records;
+	if (b->n_bad != 0)
 		e->status = worse(e->status, ST_REJECTED);
-	if (w->n_bad != 0 && e->f->opts->strict)
-		e->stop = true;
-}
-
-static void
-commit_long(struct worker *w)
-{
-	struct engine *e = w->e;
-
-	if (!e->in_long)
-		rejects_add(e->rejects, e->name, e->lines + 1, 0, LINE_TOO_LONG, "", 0);
-	rejects_more(e->rejects, w->block.p, w->block.len);	/* the newline comes with the last piece */
-	e->in_long = w->block.p[w->block.len - 1] != '\n';
-	e->lines += !e->in_long;
-	e->status = worse(e->status, ST_REJECTED);
-	if (e->f->opts->strict && !e->in_long)
-		e->stop = true;
-}
-
-static void
-take_turn(struct worker *w, uint64_t block, enum read_status st, uint64_t bytes)
-{
-	struct engine *e = w->e;
-
-	pthread_mutex_lock(&e->turning);
-	while (e->turn != block)
-		pthread_cond_wait(&e->turned, &e->turning);
-	if (!e->stop) {
-		if (st == READ_LINES)
-			commit_lines(w);
-		else
-			commit_long(w);
-		progress_show(e->totals->read, bytes, e->in.total);
-	}
-	e->turn++;
-	pthread_cond_broadcast(&e->turned);
-	pthread_mutex_unlock(&e->turning);
+	return b->n_bad != 0 && e->f->opts->strict;
 }
 
 static bool
-stopped(struct engine *e)
+commit_long(struct engine *e, struct slot *b)
 {
-	bool stop;
+	if (!e->in_long)
+		rejects_add(e->rejects, e->name, e->lines + 1, 0, LINE_TOO_LONG, "", 0);
+	rejects_more(e->rejects, b->block.p, b->block.len);	/* the newline comes with the last piece */
+	e->in_long = b->block.p[b->block.len - 1] != '\n';
+	e->lines += !e->in_long;
+	e->status = worse(e->status, ST_REJECTED);
+	return e->f->opts->strict && !e->in_long;
+}
+
+/*
+ * The block is taken; commit what is due.  Nobody waits for a turn: who finds that the next block is not there yet goes on reading, and
+ * who brings it commits also those behind it that are ready.
+ */
+static void
+finish(struct engine *e, struct slot *b, uint64_t number)
+{
+	pthread_mutex_lock(&e->turning);
+	e->taken[number % e->n_slots] = b;
+	while (!e->committing && !e->stop && (b = e->taken[e->turn % e->n_slots]) != NULL) {
+		bool stop;
+
+		e->committing = true;
+		pthread_mutex_unlock(&e->turning);
+		stop = b->st == READ_LINES ? commit_lines(e, b) : commit_long(e, b);
+		progress_show(e->totals->read, b->bytes, e->in.total);
+		pthread_mutex_lock(&e->turning);
+		e->committing = false;
+		e->taken[e->turn++ % e->n_slots] = NULL;
+		e->stop = stop;
+		b->next = e->free;
+		e->free = b;
+		if (stop)
+			pthread_cond_broadcast(&e->freed);
+		else
+			pthread_cond_signal(&e->freed);
+	}
+	pthread_mutex_unlock(&e->turning);
+}
+
+/* NULL: the run ends. */
+static struct slot *
+take_slot(struct engine *e)
+{
+	struct slot *b = NULL;
 
 	pthread_mutex_lock(&e->turning);
-	stop = e->stop;
+	while (!e->stop && e->free == NULL)
+		pthread_cond_wait(&e->freed, &e->turning);
+	if (!e->stop) {
+		b = e->free;
+		e->free = b->next;
+	}
 	pthread_mutex_unlock(&e->turning);
-	return stop;
+	return b;
+}
+
+/* Who reads does so for some 40 µs, and to sleep and be woken takes longer: before that, let others run for as long. */
+static void
+lock_soon(pthread_mutex_t *m)
+{
+	for (int i = 0; i < YIELDS; i++) {
+		if (pthread_mutex_trylock(m) == 0)
+			return;
+		sched_yield();
+	}
+	pthread_mutex_lock(m);
+}
+
+/* False: there is no more. */
+static bool
+read_block(struct engine *e, struct slot *b, uint64_t *number)
+{
+	lock_soon(&e->reading);
+	b->st = READ_END;
+	if (!e->ended)
+		b->st = reader_next(&e->in, &b->block);
+	if (b->st == READ_ERROR && errno != EINTR)
+		e->error = errno;
+	e->ended = b->st != READ_LINES && b->st != READ_LONG;
+	*number = e->next_block;
+	e->next_block += !e->ended;
+	b->bytes = e->in.bytes;
+	pthread_mutex_unlock(&e->reading);
+	return b->st == READ_LINES || b->st == READ_LONG;
 }
 
 static void *
 work(void *arg)
 {
-	struct worker *w = arg;
-	struct engine *e = w->e;
+	struct engine *e = arg;
+	struct scan scan = { .map_depth = e->f->map_depth };
+	struct slot *b;
+	uint64_t number;
 
-	while (!stopped(e)) {
-		enum read_status st = READ_END;
-		uint64_t block, bytes;
-
-		pthread_mutex_lock(&e->reading);
-		if (!e->ended)
-			st = reader_next(&e->in, &w->block);
-		if (st == READ_ERROR && errno != EINTR)
-			e->error = errno;
-		block = e->next_block;
-		bytes = e->in.bytes;
-		if (st == READ_LINES || st == READ_LONG)
-			e->next_block++;
-		else
-			e->ended = true;
-		pthread_mutex_unlock(&e->reading);
-		if (st != READ_LINES && st != READ_LONG)
-			break;
-		if (st == READ_LINES)
-			take_block(w);
-		take_turn(w, block, st, bytes);
+	while ((b = take_slot(e)) != NULL && read_block(e, b, &number)) {
+		if (b->st == READ_LINES)
+			take_block(e->f, b, &scan);
+		finish(e, b, number);
 	}
+	scan_free(&scan);
 	return NULL;
 }
 
@@ -214,44 +250,59 @@ choose_jobs(const struct filter_opts *o, int fd)
 	return opt_jobs(o->jobs);
 }
 
+static void
+slots_init(struct engine *e, struct slot *slot, size_t n)
+{
+	e->n_slots = n;
+	e->taken = mem_zero(n, sizeof *e->taken);
+	for (size_t i = n; i-- > 0; e->free = &slot[i]) {
+		slot[i].state = mem_zero(1, e->f->state_size);
+		slot[i].next = e->free;
+	}
+}
+
+static void
+slots_free(struct engine *e, struct slot *slot)
+{
+	for (size_t i = 0; i < e->n_slots; i++) {
+		if (e->f->state_free != NULL)
+			e->f->state_free(slot[i].state);
+		free(slot[i].state);
+		buf_free(&slot[i].block);
+		buf_free(&slot[i].out);
+		buf_free(&slot[i].reasons);
+		free(slot[i].bad);
+	}
+	free(e->taken);
+	free(slot);
+}
+
 static int
 run_fd(const struct filter *f, int fd, const char *name, struct rejects *rejects, struct filter_totals *t)
 {
 	struct engine e = {
 		.f = f, .name = name, .rejects = rejects, .totals = t,
-		.reading = PTHREAD_MUTEX_INITIALIZER, .turning = PTHREAD_MUTEX_INITIALIZER, .turned = PTHREAD_COND_INITIALIZER,
+		.reading = PTHREAD_MUTEX_INITIALIZER, .turning = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER,
 	};
-	int jobs = choose_jobs(f->opts, fd), started = 1;
-	struct worker *w = mem_zero((size_t)jobs, sizeof *w);
+	size_t jobs = (size_t)choose_jobs(f->opts, fd), started = 0, n_slots = jobs == 1 ? 1 : 2 * jobs;
+	struct slot *slot = mem_zero(n_slots, sizeof *slot);
+	pthread_t *thread = mem_zero(jobs, sizeof *thread);
 
 	reader_init(&e.in, fd, (size_t)f->opts->max_line);
-	for (int i = 0; i < jobs; i++) {
-		w[i].e = &e;
-		w[i].scan.map_depth = f->map_depth;
-		w[i].state = mem_zero(1, f->state_size);
-	}
-	/* This thread is the first worker; where no other can be had, it does all the work. */
-	while (started < jobs && pthread_create(&w[started].thread, NULL, work, &w[started]) == 0)
+	slots_init(&e, slot, n_slots);
+	/* This thread works too; where no other can be had, it does all the work. */
+	while (started + 1 < jobs && pthread_create(&thread[started], NULL, work, &e) == 0)
 		started++;
-	work(&w[0]);
-	for (int i = 1; i < started; i++)
-		pthread_join(w[i].thread, NULL);
+	work(&e);
+	while (started > 0)
+		pthread_join(thread[--started], NULL);
 	if (e.error != 0) {
 		warn("%s: %s", name, strerror(e.error));
 		e.status = worse(e.status, ST_FAILED);
 	}
 	t->bytes += e.in.bytes;
-	for (int i = 0; i < jobs; i++) {
-		if (f->state_free != NULL)
-			f->state_free(w[i].state);
-		free(w[i].state);
-		buf_free(&w[i].block);
-		buf_free(&w[i].out);
-		buf_free(&w[i].reasons);
-		scan_free(&w[i].scan);
-		free(w[i].bad);
-	}
-	free(w);
+	slots_free(&e, slot);
+	free(thread);
 	reader_free(&e.in);
 	return e.status;
 }

@@ -5,7 +5,8 @@
  * commits the block's output in the order of the input, and deals with rejects,
  * --strict, signals, progress and threads.  With jobs > 1 identical workers take
  * the next block in turn; record functions then run side by side, commit functions one at a
- * time and in order, so the output does not depend on the number of jobs.
+ * time and in order, so the output does not depend on the number of jobs.  Up to twice as many blocks
+ * as workers are on their way.
  */
 #ifndef NDJSON_FILTER_H
 #define NDJSON_FILTER_H
@@ -37,7 +38,7 @@ struct filter_opts {
 struct filter {
 	const struct filter_opts *opts;
 	void	*ctx;			/* the tool's, shared by all workers */
-	size_t	 state_size;		/* bytes of zeroed state that each worker has */
+	size_t	 state_size;		/* bytes of zeroed state: some of it for each block on its way, used again for later ones */
 	unsigned map_depth;		/* levels that the scan maps (json/scan.h) */
 	void	(*state_free)(void *state);	/* may be NULL */
 	/*
