@@ -9,6 +9,7 @@
 #include "base/std.h"
 #include "base/when.h"
 #include "json/expr.h"
+#include "json/layout.h"
 #include "json/splice.h"
 #include "json/str.h"
 #include "langsmith/message.h"
@@ -46,41 +47,55 @@ struct counts {
 	uint64_t written, skipped;
 };
 
+/* The members of a run that rows are made of. */
+enum { RUN_ID, RUN_OTHER_ID, RUN_TIME, RUN_TYPE, RUN_BODY, N_MEMBERS };
+#define NOWHERE	SIZE_MAX
+
 struct worker {
+	struct layout layout;
+	size_t	 at[N_MEMBERS];		/* where they stand in such runs; NOWHERE */
 	struct message_finder finder;
 	struct expr *expr;
-	struct buf text, reason;
+	size_t	 row;			/* where the row that is being written begins in out */
+	struct buf text;		/* of such a row with --keep */
+	struct buf reason;
 	struct counts block;
 };
 
-/* The members of a run that rows are made of. */
 struct run {
 	const struct record *r;
 	struct span id, time, type, body;
 };
 
-/* In one pass; the last of a name counts. */
-static struct run
-read_run(const struct record *r)
+/* Of a name that occurs twice the last counts. */
+static void
+find_members(struct worker *w, const struct scan *s)
 {
-	struct span run_id = { NULL, 0 };
-	struct run run = { .r = r };
+	static const char *const name[N_MEMBERS] = { "id", "run_id", "start_time", "run_type", "inputs" };
 
-	for (const struct member *m = r->scan->m, *end = m + r->scan->n; m < end; m++) {
-		if (JSON_SPELLS(m->key, "id"))
-			run.id = m->val;
-		else if (JSON_SPELLS(m->key, "run_id"))
-			run_id = m->val;
-		else if (JSON_SPELLS(m->key, "run_type"))
-			run.type = m->val;
-		else if (JSON_SPELLS(m->key, "start_time"))
-			run.time = m->val;
-		else if (opts.from == FROM_OUTPUTS ? JSON_SPELLS(m->key, "outputs") : JSON_SPELLS(m->key, "inputs"))
-			run.body = m->val;
+	for (size_t i = 0; i < N_MEMBERS; i++) {
+		const char *wanted = i == RUN_BODY && opts.from == FROM_OUTPUTS ? "outputs" : name[i];
+		const struct member *m = scan_find(s, wanted, strlen(wanted));
+
+		w->at[i] = m == NULL ? NOWHERE : (size_t)(m - s->m);
 	}
-	if (run.id.p == NULL)
-		run.id = run_id;
-	return run;
+}
+
+static struct span
+member(const struct worker *w, const struct record *r, int which)
+{
+	return w->at[which] == NOWHERE ? (struct span){ NULL, 0 } : r->scan->m[w->at[which]].val;
+}
+
+static struct run
+read_run(struct worker *w, const struct record *r)
+{
+	if (!layout_same(&w->layout, r->scan))
+		find_members(w, r->scan);
+	return (struct run){
+		.r = r, .id = member(w, r, w->at[RUN_ID] != NOWHERE ? RUN_ID : RUN_OTHER_ID), .time = member(w, r, RUN_TIME),
+		.type = member(w, r, RUN_TYPE), .body = member(w, r, RUN_BODY),
+	};
 }
 
 static void
@@ -121,41 +136,60 @@ put_kept(const struct run *run, struct span input, long index, struct buf *out)
 	buf_free(&first);
 }
 
-/* text: JSON without the quotes, or NULL for none.  index: of the message, -1 for none. */
-static void
-put_row(struct worker *w, const struct run *run, const struct buf *text, long index, struct buf *out)
+/* Begin a row.  Its text, JSON without the quotes, is then to be added to what is returned. */
+static struct buf *
+begin_row(struct worker *w, const struct run *run, struct buf *out)
 {
-	struct span null = { "null", 4 }, quoted = null;
-
-	w->block.written++;
+	w->row = out->len;
 	if (opts.keep) {
-		struct buf json = { 0 };
-
-		if (text != NULL) {
-			buf_addf(&json, "\"");
-			buf_add(&json, text->p, text->len);
-			buf_addc(&json, '"');
-			quoted = (struct span){ json.p, json.len };
-		}
-		put_kept(run, quoted, index, out);
-		buf_free(&json);
-		buf_addc(out, '\n');
-		return;
+		buf_clear(&w->text);
+		buf_addc(&w->text, '"');
+		return &w->text;
 	}
 	buf_adds(out, "{\"run_id\":");
 	buf_add(out, run->id.p, run->id.len);
 	buf_adds(out, ",\"timestamp\":");
 	put_time(run->time, out);
-	if (text == NULL) {
-		buf_adds(out, ",\"input\":null");
-	} else {
-		buf_adds(out, ",\"input\":\"");
-		buf_add(out, text->p, text->len);
-		buf_addc(out, '"');
+	buf_adds(out, ",\"input\":\"");
+	return out;
+}
+
+static void
+drop_row(const struct worker *w, struct buf *out)
+{
+	out->len = w->row;
+}
+
+/* index: of the message, -1 for none. */
+static void
+end_row(struct worker *w, const struct run *run, long index, struct buf *out)
+{
+	w->block.written++;
+	if (opts.keep) {
+		buf_addc(&w->text, '"');
+		put_kept(run, (struct span){ w->text.p, w->text.len }, index, out);
+		buf_addc(out, '\n');
+		return;
 	}
+	buf_addc(out, '"');
 	if (index >= 0)
 		buf_addf(out, ",\"index\":%ld", index);
 	buf_adds(out, "}\n");
+}
+
+/* The row of a run without a message. */
+static void
+put_empty(struct worker *w, const struct run *run, struct buf *out)
+{
+	w->block.written++;
+	if (opts.keep) {
+		put_kept(run, (struct span){ "null", 4 }, -1, out);
+		buf_addc(out, '\n');
+		return;
+	}
+	begin_row(w, run, out);
+	out->len--;	/* the quote */
+	buf_adds(out, "null}\n");
 }
 
 /* Find the run's messages and write their rows.  Returns how many. */
@@ -163,28 +197,30 @@ static size_t
 put_messages(struct worker *w, const struct run *run, struct buf *out)
 {
 	struct message_finder *f = &w->finder;
+	struct buf *text;
 	size_t n = 0;
 
 	if (run->body.p == NULL || run->body.p[0] != '{')
 		return 0;
+	text = begin_row(w, run, out);
 	if (!message_list(f, run->r->scan, run->body)) {
-		buf_clear(&w->text);
-		if (!message_field(f, run->type, &w->text))
-			return 0;
-		put_row(w, run, &w->text, opts.all ? 0 : -1, out);
-		return 1;
+		if (message_field(f, run->type, text)) {
+			end_row(w, run, opts.all ? 0 : -1, out);
+			return 1;
+		}
 	}
 	for (size_t i = 0; i < f->n; i++) {
 		size_t which = opts.all ? i : f->n - 1 - i;
 
-		buf_clear(&w->text);
-		if (!message_text(f, which, &w->text))
+		if (!message_text(f, which, text))
 			continue;
-		put_row(w, run, &w->text, opts.all ? (long)which : -1, out);
+		end_row(w, run, opts.all ? (long)which : -1, out);
 		n++;
 		if (!opts.all)
-			break;
+			return n;
+		text = begin_row(w, run, out);
 	}
+	drop_row(w, out);
 	return n;
 }
 
@@ -196,12 +232,11 @@ put_expr(struct worker *w, const struct run *run, struct buf *out, size_t *n)
 
 	if (w->expr == NULL)
 		w->expr = expr_new(opts.expr, &w->reason);	/* it compiled once already, in main */
-	buf_clear(&w->text);
 	buf_clear(&w->reason);
 	switch (expr_first(w->expr, run->r->text, &result)) {
 	case EXPR_TEXT:
-		json_encode_inside(result.p, result.len, &w->text);
-		put_row(w, run, &w->text, -1, out);
+		json_encode_inside(result.p, result.len, begin_row(w, run, out));
+		end_row(w, run, -1, out);
 		*n = 1;
 		break;
 	case EXPR_NOTHING:
@@ -221,7 +256,7 @@ static const char *
 take_run(void *ctx, void *state, const struct record *r, struct buf *out)
 {
 	struct worker *w = state;
-	struct run run = read_run(r);
+	struct run run = read_run(w, r);
 	const char *reason = NULL;
 	size_t n = 0;
 
@@ -237,7 +272,7 @@ take_run(void *ctx, void *state, const struct record *r, struct buf *out)
 	if (n == 0 && reason == NULL) {
 		w->block.skipped++;
 		if (opts.keep_empty)
-			put_row(w, &run, NULL, -1, out);
+			put_empty(w, &run, out);
 	}
 	return reason;
 }
@@ -260,6 +295,7 @@ free_worker(void *state)
 {
 	struct worker *w = state;
 
+	layout_free(&w->layout);
 	message_free(&w->finder);
 	expr_free(w->expr);
 	buf_free(&w->text);

@@ -1,11 +1,16 @@
 #include "base/mem.h"
 
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/msg.h"
+
+#define KEPT	(32u << 20)	/* what is smaller is kept by mem_keep: the most that malloc takes for it */
+#define PAGE	(2u << 20)	/* a large one */
 
 void
 mem_none(void)
@@ -51,12 +56,10 @@ mem_dup(const char *s, size_t len)
 }
 
 void *
-mem_grow(void *p, size_t *cap, size_t want, size_t size)
+mem_grow_more(void *p, size_t *cap, size_t want, size_t size)
 {
 	size_t n = *cap ? *cap : 16;
 
-	if (want <= *cap)
-		return p;
 	while (n < want)
 		n = n > SIZE_MAX / 2 ? want : n * 2;
 	p = mem_resize(p, n, size);
@@ -68,8 +71,24 @@ void
 mem_keep(void)
 {
 #ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 32 << 20);	/* the most that it takes */
+	mallopt(M_MMAP_THRESHOLD, KEPT);
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
+#endif
+}
+
+void
+mem_large(void)
+{
+#ifdef __GLIBC__
+	static _Thread_local bool done;
+	const size_t size = KEPT - PAGE / 2;
+	char *p = done ? NULL : malloc(size);
+
+	done = true;
+	if (p == NULL)
+		return;
+	(void)madvise(p + (PAGE - (uintptr_t)p % PAGE), size - PAGE, MADV_HUGEPAGE);
+	free(p);	/* and it stays, to be taken again in pieces */
 #endif
 }
 

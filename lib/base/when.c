@@ -134,14 +134,14 @@ two(const char *s)
 	return s[0] * 10 + s[1] - '0' * 11;
 }
 
-/* "2026-06-19T13:22:24.560Z" and "2026-06-19T13:22:24+08:00", as nearly all are written.  False: another form, or no time. */
+/* "2026-06-19T13:22:24.560Z", with "+08:00", or with no zone, as nearly all are written.  False: another form, or no time. */
 static bool
-parse_usual(const char *s, size_t len, int64_t *ms)
+parse_usual(const char *s, size_t len, int64_t *ms, bool *zoned)
 {
 	const char *p = s + 19, *end = s + len;
 	int y, mon, d, off = 0, frac = 0;
 
-	if (len < sizeof "2026-06-19T13:22:24Z" - 1 || !has_form(s, "0000-00-", "\x76\x76\x76\x76\x7f\x76\x76\x7f") ||
+	if (len < sizeof "2026-06-19T13:22:24" - 1 || !has_form(s, "0000-00-", "\x76\x76\x76\x76\x7f\x76\x76\x7f") ||
 	    !has_form(s + 8, "00T00:00", "\x76\x76\x7f\x76\x76\x7f\x76\x76") || !has_form(s + 11, "00:00:00", "\x76\x76\x7f\x76\x76\x7f\x76\x76"))
 		return false;
 	y = two(s) * 100 + two(s + 2);
@@ -149,7 +149,7 @@ parse_usual(const char *s, size_t len, int64_t *ms)
 	d = two(s + 8);
 	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon) || two(s + 11) > 23 || two(s + 14) > 59 || two(s + 17) > 60)
 		return false;
-	if (*p == '.') {
+	if (p < end && *p == '.') {
 		const char *from = ++p;
 		int scale = 100;
 
@@ -165,9 +165,10 @@ parse_usual(const char *s, size_t len, int64_t *ms)
 		if (two(p + 1) > 23 || two(p + 4) > 59)
 			return false;
 		off = (two(p + 1) * 60 + two(p + 4)) * (*p == '-' ? -1 : 1);
-	} else if (end - p != 1 || *p != 'Z') {
+	} else if (end - p > 1 || (end - p == 1 && *p != 'Z')) {
 		return false;
 	}
+	*zoned = p < end;
 	*ms = days_of(y, mon, d) * DAY + two(s + 11) * HOUR + (two(s + 14) - off) * MINUTE + two(s + 17) * SECOND + frac;
 	return true;
 }
@@ -179,11 +180,10 @@ when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
 	int y, mon, d, h = 0, min = 0, sec = 0, frac = 0, off = 0;
 	bool given = false;
 
-	if (parse_usual(s, len, ms)) {
-		if (zoned != NULL)
-			*zoned = true;
+	if (zoned == NULL)
+		zoned = &given;
+	if (parse_usual(s, len, ms, zoned))
 		return true;
-	}
 	if (!digits(&c, 4, &y) || !eat(&c, "-") || !digits(&c, 2, &mon) || !eat(&c, "-") || !digits(&c, 2, &d))
 		return false;
 	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon))
@@ -197,8 +197,7 @@ when_parse(const char *s, size_t len, int64_t *ms, bool *zoned)
 			return false;
 	}
 	*ms = days_of(y, mon, d) * DAY + h * HOUR + (min - off) * MINUTE + sec * SECOND + frac;
-	if (zoned != NULL)
-		*zoned = given;
+	*zoned = given;
 	return true;
 }
 

@@ -1,5 +1,6 @@
 #include "json/scan.h"
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ blanks(const char *p)
 	return p;
 }
 
-static size_t
+static inline size_t
 note(struct scan *s, const char *p)
 {
 	if (s->n_map == s->map_cap)
@@ -261,7 +262,9 @@ avx512_walk(struct scan *s, const char *p, bool record)
 static const char *
 avx2_skip_any(const char *p)
 {
-	return *p == '{' || *p == '[' ? avx2_skip_container(p) : avx2_skip(p);
+	if (*p != '{' && *p != '[')
+		return avx2_skip(p);
+	return p[1] == '}' || p[1] == ']' ? p + 2 : avx2_skip_container(p);
 }
 
 static inline const char *
@@ -411,9 +414,23 @@ scan_free(struct scan *s)
 	memset(s, 0, sizeof *s);
 }
 
+/* Names and most other strings are short: their end is looked for here, in sixteen bytes. */
 const char *
 json_skip(const char *p)
 {
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+
+	for (const char *q = p + 1; *p == '"' && q <= p + 9; q += 8) {
+		uint64_t v = le64toh(word_load(q)), quote = v ^ ones * '"', slash = v ^ ones * '\\';
+		uint64_t hit = (((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & high;	/* the lowest bit is right */
+
+		if (hit == 0)
+			continue;
+		q += __builtin_ctzll(hit) / 8;
+		if (*q == '"')
+			return q + 1;
+		break;
+	}
 	return paths()->skip(p);
 }
 
@@ -455,13 +472,10 @@ json_unescape(const char **pp, const char *end, char out[4])
 }
 
 bool
-json_spells_all(struct span raw, const char *s, size_t len)
+json_spells_escaped(struct span raw, const char *s, size_t len)
 {
 	const char *p = raw.p, *end = raw.p + raw.len, *s_end = s + len;
 
-	/* Escapes only make a name longer. */
-	if (raw.len <= len)
-		return raw.len == len && memcmp(raw.p, s, len) == 0 && memchr(s, '\\', len) == NULL;
 	if (memchr(raw.p, '\\', raw.len) == NULL)
 		return false;
 	while (p < end) {

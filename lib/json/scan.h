@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "json/stops.h"
 
@@ -106,14 +107,16 @@ bool	json_next_element(struct json_iter *it, struct span *val);
 bool	json_member(struct span object, const char *name, size_t len, struct span *val);
 #define JSON_MEMBER(object, name, val) json_member(object, "" name, sizeof name - 1, val)
 
-/* Does the raw text of a string (between the quotes) spell these bytes?  Most names differ at once. */
-bool	json_spells_all(struct span raw, const char *s, size_t len);
+/* Does the raw text of a string (between the quotes) spell these bytes?  Escapes only make it longer. */
+bool	json_spells_escaped(struct span raw, const char *s, size_t len);
 static inline bool
 json_spells(struct span raw, const char *s, size_t len)
 {
+	if (raw.len == len)
+		return memcmp(raw.p, s, len) == 0 && memchr(s, '\\', len) == NULL;
 	if (raw.len < len || (len != 0 && raw.p[0] != s[0] && raw.p[0] != '\\'))
 		return false;
-	return json_spells_all(raw, s, len);
+	return json_spells_escaped(raw, s, len);
 }
 #define JSON_SPELLS(raw, s) json_spells(raw, "" s, sizeof s - 1)
 

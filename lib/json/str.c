@@ -70,11 +70,25 @@ json_put_name(const char *name, struct buf *out)
 	buf_adds(out, "\":");
 }
 
+char *
+json_text(struct span v)
+{
+	struct buf b = { 0 };
+
+	if (!json_is_string(v))
+		return NULL;
+	json_decode(json_inside(v), &b);
+	(void)buf_str(&b);
+	return b.p;
+}
+
 void
 json_one_line(char *p, size_t len)
 {
 	bool in_string = false;
 
+	if (memchr(p, '\n', len) == NULL)
+		return;
 	for (char *end = p + len; p < end; p++) {
 		if (*p == '"')
 			in_string = !in_string;

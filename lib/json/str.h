@@ -23,6 +23,9 @@ void	json_encode(const char *text, size_t len, struct buf *out);
 /* The same without the quotes, for a string that is built from pieces. */
 void	json_encode_inside(const char *text, size_t len, struct buf *out);
 
+/* The text of a string value as new memory, with a NUL behind it (free); NULL where it is no string. */
+char	*json_text(struct span v);
+
 /* Append `"name":` for a member name that needs no escapes. */
 void	json_put_name(const char *name, struct buf *out);
 

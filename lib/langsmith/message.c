@@ -8,41 +8,50 @@
 #include "json/str.h"
 
 #define MOST_NAMES 6
+#define NAME(s) { s, sizeof s - 1 }
 
-/* How each side of a conversation is named; NULL ends a list. */
+/* How each side of a conversation is named; an empty name ends a list. */
 static const struct {
-	const char *role[MOST_NAMES];	/* in "role", and first in a pair */
-	const char *type[MOST_NAMES];	/* in "type" */
-	const char *class[MOST_NAMES];	/* last piece of a constructor's "id", without "Chunk" */
+	struct span role[MOST_NAMES];	/* in "role", and first in a pair */
+	struct span type[MOST_NAMES];	/* in "type" */
+	struct span class[MOST_NAMES];	/* last piece of a constructor's "id", without "Chunk" */
 } names[] = {
-	[ROLE_USER] = { { "user", "human" }, { "human" }, { "HumanMessage" } },
-	[ROLE_ASSISTANT] = { { "assistant", "ai", "model" }, { "ai" }, { "AIMessage" } },
-	[ROLE_SYSTEM] = { { "system" }, { "system" }, { "SystemMessage" } },
-	[ROLE_DEVELOPER] = { { "developer" }, { "developer" }, { NULL } },
-	[ROLE_TOOL] = { { "tool", "function" }, { "tool", "function" }, { "ToolMessage", "FunctionMessage" } },
+	[ROLE_USER] = { { NAME("user"), NAME("human") }, { NAME("human") }, { NAME("HumanMessage") } },
+	[ROLE_ASSISTANT] = { { NAME("assistant"), NAME("ai"), NAME("model") }, { NAME("ai") }, { NAME("AIMessage") } },
+	[ROLE_SYSTEM] = { { NAME("system") }, { NAME("system") }, { NAME("SystemMessage") } },
+	[ROLE_DEVELOPER] = { { NAME("developer") }, { NAME("developer") }, { { NULL, 0 } } },
+	[ROLE_TOOL] = { { NAME("tool"), NAME("function") }, { NAME("tool"), NAME("function") },
+	    { NAME("ToolMessage"), NAME("FunctionMessage") } },
 };
 
 /* Where the list and the plain text stand, the first name first. */
-static const char *const input_lists[] = { "messages", "input", "contents", "inputs", "chat", NULL };
-static const char *const output_lists[] = { "messages", "output", "outputs", "choices", "generations", NULL };
-static const char *const input_fields[] = {
-	"input", "question", "query", "prompt", "prompts", "user_input", "chatInput", "text", "message", "content",
-	"contents", "args", NULL
+static const struct span input_lists[] = { NAME("messages"), NAME("input"), NAME("contents"), NAME("inputs"), NAME("chat"), { NULL, 0 } };
+static const struct span output_lists[] = {
+	NAME("messages"), NAME("output"), NAME("outputs"), NAME("choices"), NAME("generations"), { NULL, 0 }
 };
-static const char *const output_fields[] = {
-	"output", "answer", "result", "response", "text", "message", "content", "completion", NULL
+static const struct span input_fields[] = {
+	NAME("input"), NAME("question"), NAME("query"), NAME("prompt"), NAME("prompts"), NAME("user_input"), NAME("chatInput"), NAME("text"),
+	NAME("message"), NAME("content"), NAME("contents"), NAME("args"), { NULL, 0 }
 };
-static const char *const made_by_programs[] = { "tool", "retriever", "parser", "embedding", NULL };
+static const struct span output_fields[] = {
+	NAME("output"), NAME("answer"), NAME("result"), NAME("response"), NAME("text"), NAME("message"), NAME("content"), NAME("completion"),
+	{ NULL, 0 }
+};
+static const struct span made_by_programs[] = { NAME("tool"), NAME("retriever"), NAME("parser"), NAME("embedding"), { NULL, 0 } };
 
 static bool
-is_one_of(struct span value, const char *const *name)
+is_name(struct span key, const struct span *name)
 {
-	if (!json_is_string(value))
-		return false;
-	for (; *name != NULL; name++)
-		if (json_spells(json_inside(value), *name, strlen(*name)))
+	for (; name->len != 0; name++)
+		if (json_spells(key, name->p, name->len))
 			return true;
 	return false;
+}
+
+static bool
+is_one_of(struct span value, const struct span *name)
+{
+	return json_is_string(value) && is_name(json_inside(value), name);
 }
 
 static bool
@@ -104,21 +113,12 @@ load_list(struct message_finder *f, struct span list)
 		load(f, f->list[f->n - 1].p);
 }
 
-static bool
-is_name(struct span key, const char *const *name)
-{
-	for (; *name != NULL; name++)
-		if (json_spells(key, *name, strlen(*name)))
-			return true;
-	return false;
-}
-
 /*
  * Note the members of the inputs.  The inputs are most of a run, so they are walked once: what may turn
  * out to be the list is loaded on the way.
  */
 static void
-look_into(struct message_finder *f, struct span inputs, const char *const *lists)
+look_into(struct message_finder *f, struct span inputs, const struct span *lists)
 {
 	struct json_iter it = scan_open(f->record, inputs.p);
 	struct member m;
@@ -136,10 +136,10 @@ look_into(struct message_finder *f, struct span inputs, const char *const *lists
 
 /* The last of this name counts. */
 static bool
-find(const struct message_finder *f, const char *name, struct span *val)
+find(const struct message_finder *f, struct span name, struct span *val)
 {
 	for (size_t i = f->n_members; i-- > 0; )
-		if (json_spells(f->member[i].key, name, strlen(name))) {
+		if (json_spells(f->member[i].key, name.p, name.len)) {
 			*val = f->member[i].val;
 			return true;
 		}
@@ -149,8 +149,9 @@ find(const struct message_finder *f, const char *name, struct span *val)
 static bool
 looks_like_message(struct span e)
 {
-	static const char *const known[] = {
-		"user", "human", "system", "developer", "assistant", "ai", "tool", "function", "model", NULL
+	static const struct span known[] = {
+		NAME("user"), NAME("human"), NAME("system"), NAME("developer"), NAME("assistant"), NAME("ai"), NAME("tool"), NAME("function"),
+		NAME("model"), { NULL, 0 }
 	};
 	struct span v, w;
 
@@ -206,14 +207,14 @@ list_in_string(struct message_finder *f, struct span string)
 bool
 message_list(struct message_finder *f, const struct scan *record, struct span inputs)
 {
-	const char *const *name = f->from_outputs ? output_lists : input_lists;
+	const struct span *name = f->from_outputs ? output_lists : input_lists;
 
 	f->n_members = 0;
 	f->record = record;
 	f->scan.map_depth = MESSAGE_DEPTH;
 	if (is_a(inputs, '{'))
 		look_into(f, inputs, name);
-	for (; *name != NULL; name++) {
+	for (; name->len != 0; name++) {
 		struct span v, list;
 
 		if (!find(f, *name, &v))
@@ -221,7 +222,7 @@ message_list(struct message_finder *f, const struct scan *record, struct span in
 		if (is_a(v, '{') && !JSON_MEMBER(v, "messages", &v))
 			continue;
 		f->record = record;
-		f->roleless = strcmp(*name, "contents") == 0;
+		f->roleless = JSON_SPELLS(*name, "contents");
 		f->decoded_list = json_is_string(v);
 		if (f->decoded_list ? list_in_string(f, v) : is_a(v, '[')) {
 			if (!f->decoded_list && list_in(v, &list))
@@ -236,7 +237,7 @@ message_list(struct message_finder *f, const struct scan *record, struct span in
 /* ---- a message ---- */
 
 static bool
-is_class(struct span id, const char *const *class)
+is_class(struct span id, const struct span *class)
 {
 	struct json_iter it;
 	struct span last = { NULL, 0 };
@@ -247,13 +248,13 @@ is_class(struct span id, const char *const *class)
 		;
 	if (last.p == NULL || !json_is_string(last))
 		return false;
-	for (; *class != NULL; class++) {
-		size_t n = strlen(*class);
+	for (; class->len != 0; class++) {
+		size_t n = class->len;
 		struct span raw = json_inside(last);
 
-		if (json_spells(raw, *class, n))
+		if (json_spells(raw, class->p, n))
 			return true;
-		if (raw.len == n + 5 && memcmp(raw.p, *class, n) == 0 && memcmp(raw.p + n, "Chunk", 5) == 0)
+		if (raw.len == n + 5 && memcmp(raw.p, class->p, n) == 0 && memcmp(raw.p + n, "Chunk", 5) == 0)
 			return true;
 	}
 	return false;
@@ -304,8 +305,8 @@ is_wanted(const struct message_finder *f, const struct message *m)
 static bool
 part_text(const struct message_finder *f, struct span part, struct span *text)
 {
-	static const char *const asked[] = { "text", "input_text", NULL };
-	static const char *const answered[] = { "text", "output_text", NULL };
+	static const struct span asked[] = { NAME("text"), NAME("input_text"), { NULL, 0 } };
+	static const struct span answered[] = { NAME("text"), NAME("output_text"), { NULL, 0 } };
 	struct span type;
 
 	*text = part;
@@ -433,8 +434,8 @@ made_by_program(struct span run_type)
 {
 	if (!json_is_string(run_type))
 		return false;
-	for (const char *const *name = made_by_programs; *name != NULL; name++)
-		if (run_type.len - 2 == strlen(*name) && strncasecmp(run_type.p + 1, *name, run_type.len - 2) == 0)
+	for (const struct span *name = made_by_programs; name->len != 0; name++)
+		if (run_type.len - 2 == name->len && strncasecmp(run_type.p + 1, name->p, name->len) == 0)
 			return true;
 	return false;
 }
@@ -442,21 +443,21 @@ made_by_program(struct span run_type)
 bool
 message_field(struct message_finder *f, struct span run_type, struct buf *out)
 {
-	const char *const *name = f->from_outputs ? output_fields : input_fields;
+	const struct span *name = f->from_outputs ? output_fields : input_fields;
 
 	/* Plain inputs are the user's, plain outputs the assistant's; nobody else speaks in them. */
 	if (f->role != (f->from_outputs ? ROLE_ASSISTANT : ROLE_USER) || made_by_program(run_type))
 		return false;
 	f->decoded_list = false;
-	for (; *name != NULL; name++) {
+	for (; name->len != 0; name++) {
 		struct span v, text;
 		bool found;
 
 		if (!find(f, *name, &v))
 			continue;
-		if (strcmp(*name, "prompts") == 0)
+		if (JSON_SPELLS(*name, "prompts"))
 			found = is_a(v, '[') && last_string(v, &text);
-		else if (strcmp(*name, "args") == 0)
+		else if (JSON_SPELLS(*name, "args"))
 			found = is_a(v, '[') && only_string(v, &text);
 		else
 			found = has_text(text = v) || (f->from_outputs && is_a(v, '['));

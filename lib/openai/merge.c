@@ -166,7 +166,7 @@ static bool
 is_one_of(struct span key, const char *const *names)
 {
 	for (; *names != NULL; names++)
-		if (json_spells_all(key, *names, strlen(*names)))
+		if (json_spells(key, *names, strlen(*names)))
 			return true;
 	return false;
 }

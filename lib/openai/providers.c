@@ -47,16 +47,6 @@ add(struct providers *p)
 	return &p->v[p->n++];
 }
 
-static char *
-text_of(struct span string)
-{
-	struct buf b = { 0 };
-
-	json_decode(json_inside(string), &b);
-	buf_addc(&b, '\0');
-	return b.p;
-}
-
 static bool
 is_url(const char *url)
 {
@@ -119,7 +109,7 @@ read_models(struct provider *v, struct span list)
 		if (!json_is_string(model))
 			return "models has something that is no string";
 		v->model = mem_resize(v->model, v->n_models + 1, sizeof *v->model);
-		v->model[v->n_models++] = text_of(model);
+		v->model[v->n_models++] = json_text(model);
 	}
 	return NULL;
 }
@@ -136,7 +126,7 @@ read_key(struct provider *v, struct span how, struct span val, bool *here)
 		return "the key is no string";
 	if (v->secret != NULL)
 		return "the key is given twice";
-	text = text_of(val);
+	text = json_text(val);
 	if (JSON_SPELLS(how, "api_key")) {
 		*here = true;
 		v->secret = text;
@@ -166,7 +156,7 @@ read_provider(struct provider *v, struct span key, struct span object, bool *key
 	struct member m;
 	const char *wrong = NULL;
 
-	v->key = text_of((struct span){ key.p - 1, key.len + 2 });
+	v->key = json_text((struct span){ key.p - 1, key.len + 2 });
 	for (char *p = v->key; *p != '\0'; p++)
 		*p = (char)tolower((unsigned char)*p);
 	if (object.p[0] != '{')
@@ -175,9 +165,9 @@ read_provider(struct provider *v, struct span key, struct span object, bool *key
 		bool string = json_is_string(m.val);
 
 		if (JSON_SPELLS(m.key, "name") && string && v->name == NULL)
-			v->name = text_of(m.val);
+			v->name = json_text(m.val);
 		else if (JSON_SPELLS(m.key, "base_url") && string && v->base_url == NULL)
-			v->base_url = text_of(m.val);
+			v->base_url = json_text(m.val);
 		else if (JSON_SPELLS(m.key, "models"))
 			wrong = read_models(v, m.val);
 		else if (JSON_SPELLS(m.key, "api_key") || JSON_SPELLS(m.key, "api_key_env") || JSON_SPELLS(m.key, "api_key_file"))

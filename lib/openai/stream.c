@@ -88,7 +88,7 @@ value(const struct chat_stream *s, const char *name)
 static bool
 spells(struct span string, const char *text)
 {
-	return json_is_string(string) && json_spells_all(json_inside(string), text, strlen(text));
+	return json_is_string(string) && json_spells(json_inside(string), text, strlen(text));
 }
 
 static void
