@@ -543,19 +543,22 @@ json_behind(struct json_iter *it)
 }
 
 bool
+json_next_place(struct json_iter *it)
+{
+	it->p = blanks(it->p);
+	if (*it->p == ',')
+		it->p = blanks(it->p + 1);
+	return *it->p != ']';
+}
+
+bool
 json_next_element(struct json_iter *it, struct span *val)
 {
-	const char *p = blanks(it->p);
-
-	if (*p == ',')
-		p = blanks(p + 1);
-	if (*p == ']') {
-		it->p = p;
+	if (!json_next_place(it))
 		return false;
-	}
-	val->p = it->p = p;
+	val->p = it->p;
 	it->p = json_behind(it);
-	val->len = (size_t)(it->p - p);
+	val->len = (size_t)(it->p - val->p);
 	return true;
 }
 

@@ -87,8 +87,8 @@ const char *json_skip(const char *p);
 /*
  * Walk a valid object or array.  json_open takes the container's text; then each
  * json_next_member or json_next_element gives one more, false after the last; it->p is at
- * the closing bracket then.  json_next_name is the half of json_next_member: it->p is at the
- * value, and the caller moves it behind.
+ * the closing bracket then.  json_next_name and json_next_place are the halves of json_next_member and
+ * json_next_element: it->p is at the value, and the caller moves it behind.
  */
 struct json_iter {
 	const char *p;
@@ -101,6 +101,7 @@ struct json_iter scan_open(const struct scan *record, const char *container);
 bool	json_next_member(struct json_iter *it, struct member *m);
 bool	json_next_name(struct json_iter *it, struct span *key);
 const char *json_behind(struct json_iter *it);	/* the end of the value at it->p */
+bool	json_next_place(struct json_iter *it);
 bool	json_next_element(struct json_iter *it, struct span *val);
 
 /* The last member of this name in a valid object; false when there is none or it is no object. */

@@ -302,21 +302,32 @@ is_wanted(const struct message_finder *f, const struct message *m)
 	    (m->type.p == NULL || json_is_null(m->type));
 }
 
+/* Move behind the part that the iterator is at, which may be long: in one pass.  Returns whether it is a text. */
 static bool
-part_text(const struct message_finder *f, struct span part, struct span *text)
+part_text(const struct message_finder *f, struct json_iter *parts, struct span *text)
 {
 	static const struct span asked[] = { NAME("text"), NAME("input_text"), { NULL, 0 } };
 	static const struct span answered[] = { NAME("text"), NAME("output_text"), { NULL, 0 } };
-	struct span type;
+	struct json_iter it = { parts->p + 1, NULL, 0 };
+	struct span type = { NULL, 0 };
+	struct member m;
 
-	*text = part;
-	if (is_a(part, '{')) {
-		if (JSON_MEMBER(part, "type", &type) && !json_is_null(type) &&
-		    !is_one_of(type, f->role == ROLE_ASSISTANT ? answered : asked))
-			return false;
-		if (!JSON_MEMBER(part, "text", text))
-			return false;
+	*text = type;
+	if (*parts->p != '{') {
+		text->p = parts->p;
+		parts->p = json_behind(parts);
+		text->len = (size_t)(parts->p - text->p);
+		return has_text(*text);
 	}
+	while (json_next_member(&it, &m)) {
+		if (JSON_SPELLS(m.key, "type"))
+			type = m.val;
+		else if (JSON_SPELLS(m.key, "text"))
+			*text = m.val;
+	}
+	parts->p = it.p + 1;
+	if (type.p != NULL && !json_is_null(type) && !is_one_of(type, f->role == ROLE_ASSISTANT ? answered : asked))
+		return false;
 	return has_text(*text);
 }
 
@@ -340,7 +351,7 @@ content_text(struct message_finder *f, struct span content, struct buf *out)
 {
 	size_t from = out->len;
 	struct json_iter it;
-	struct span part, text;
+	struct span text;
 
 	if (has_text(content)) {
 		put_text(f, content, out);
@@ -348,8 +359,8 @@ content_text(struct message_finder *f, struct span content, struct buf *out)
 	}
 	if (!is_a(content, '['))
 		return false;
-	for (it = json_open(content); json_next_element(&it, &part); ) {
-		if (!part_text(f, part, &text))
+	for (it = json_open(content); json_next_place(&it); ) {
+		if (!part_text(f, &it, &text))
 			continue;
 		if (out->len != from)
 			buf_adds(out, "\\n");
