@@ -18,6 +18,7 @@
 #include "ndjson/reject.h"
 
 #define YIELDS	200
+#define N_SLOTS	2	/* a worker has */
 
 struct bad_line {
 	size_t	 at, len;	/* in the block */
@@ -26,7 +27,7 @@ struct bad_line {
 	size_t	 reason;	/* where it begins in the worker's reasons */
 };
 
-/* A block on its way through: read, taken and committed, one after the other, not always by the same thread. */
+/* A block on its way through: read and taken by its worker, then committed, perhaps by another. */
 struct slot {
 	void	*state;			/* the tool's */
 	struct buf block, out;
@@ -36,7 +37,15 @@ struct slot {
 	uint64_t lines, records;	/* in this block */
 	enum read_status st;
 	uint64_t bytes;			/* of the input, up to this block's end */
-	struct slot *next;		/* free ones */
+	bool	 busy;
+};
+
+/* Its blocks stay its own: memory that another CPU wrote to last is slow. */
+struct worker {
+	struct engine *e;
+	pthread_t thread;
+	struct scan scan;
+	struct slot slot[N_SLOTS];		/* the first, wherever it is free */
 };
 
 struct engine {
@@ -52,8 +61,7 @@ struct engine {
 	bool	 ended;
 
 	pthread_mutex_t turning;	/* guards what follows */
-	pthread_cond_t	freed;		/* a slot, or stop is set */
-	struct slot *free;
+	pthread_cond_t	freed;		/* a slot is no longer busy, or stop is set */
 	struct slot **taken;		/* those that wait for their turn, by the block's number; NULL: not yet taken */
 	size_t	 n_slots;
 	uint64_t turn;			/* the block that is committed next */
@@ -166,29 +174,26 @@ finish(struct engine *e, struct slot *b, uint64_t number)
 		e->committing = false;
 		e->taken[e->turn++ % e->n_slots] = NULL;
 		e->stop = stop;
-		b->next = e->free;
-		e->free = b;
-		if (stop)
-			pthread_cond_broadcast(&e->freed);
-		else
-			pthread_cond_signal(&e->freed);
+		b->busy = false;
+		pthread_cond_broadcast(&e->freed);
 	}
 	pthread_mutex_unlock(&e->turning);
 }
 
 /* NULL: the run ends. */
 static struct slot *
-take_slot(struct engine *e)
+take_slot(struct worker *w)
 {
+	struct engine *e = w->e;
 	struct slot *b = NULL;
 
 	pthread_mutex_lock(&e->turning);
-	while (!e->stop && e->free == NULL)
+	while (!e->stop && (b = &w->slot[w->slot[0].busy])->busy)
 		pthread_cond_wait(&e->freed, &e->turning);
-	if (!e->stop) {
-		b = e->free;
-		e->free = b->next;
-	}
+	if (e->stop)
+		b = NULL;
+	else
+		b->busy = true;
 	pthread_mutex_unlock(&e->turning);
 	return b;
 }
@@ -226,17 +231,15 @@ read_block(struct engine *e, struct slot *b, uint64_t *number)
 static void *
 work(void *arg)
 {
-	struct engine *e = arg;
-	struct scan scan = { .map_depth = e->f->map_depth };
+	struct worker *w = arg;
 	struct slot *b;
 	uint64_t number;
 
-	while ((b = take_slot(e)) != NULL && read_block(e, b, &number)) {
+	while ((b = take_slot(w)) != NULL && read_block(w->e, b, &number)) {
 		if (b->st == READ_LINES)
-			take_block(e->f, b, &scan);
-		finish(e, b, number);
+			take_block(w->e->f, b, &w->scan);
+		finish(w->e, b, number);
 	}
-	scan_free(&scan);
 	return NULL;
 }
 
@@ -251,30 +254,29 @@ choose_jobs(const struct filter_opts *o, int fd)
 }
 
 static void
-slots_init(struct engine *e, struct slot *slot, size_t n)
+worker_init(struct worker *w, struct engine *e)
 {
-	e->n_slots = n;
-	e->taken = mem_zero(n, sizeof *e->taken);
-	for (size_t i = n; i-- > 0; e->free = &slot[i]) {
-		slot[i].state = mem_zero(1, e->f->state_size);
-		slot[i].next = e->free;
-	}
+	w->e = e;
+	w->scan.map_depth = e->f->map_depth;
+	for (size_t i = 0; i < N_SLOTS; i++)
+		w->slot[i].state = mem_zero(1, e->f->state_size);
 }
 
 static void
-slots_free(struct engine *e, struct slot *slot)
+worker_free(struct worker *w)
 {
-	for (size_t i = 0; i < e->n_slots; i++) {
-		if (e->f->state_free != NULL)
-			e->f->state_free(slot[i].state);
-		free(slot[i].state);
-		buf_free(&slot[i].block);
-		buf_free(&slot[i].out);
-		buf_free(&slot[i].reasons);
-		free(slot[i].bad);
+	for (size_t i = 0; i < N_SLOTS; i++) {
+		struct slot *b = &w->slot[i];
+
+		if (w->e->f->state_free != NULL)
+			w->e->f->state_free(b->state);
+		free(b->state);
+		buf_free(&b->block);
+		buf_free(&b->out);
+		buf_free(&b->reasons);
+		free(b->bad);
 	}
-	free(e->taken);
-	free(slot);
+	scan_free(&w->scan);
 }
 
 static int
@@ -284,25 +286,29 @@ run_fd(const struct filter *f, int fd, const char *name, struct rejects *rejects
 		.f = f, .name = name, .rejects = rejects, .totals = t,
 		.reading = PTHREAD_MUTEX_INITIALIZER, .turning = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER,
 	};
-	size_t jobs = (size_t)choose_jobs(f->opts, fd), started = 0, n_slots = jobs == 1 ? 1 : 2 * jobs;
-	struct slot *slot = mem_zero(n_slots, sizeof *slot);
-	pthread_t *thread = mem_zero(jobs, sizeof *thread);
+	int jobs = choose_jobs(f->opts, fd), started = 1;
+	struct worker *w = mem_zero((size_t)jobs, sizeof *w);
 
+	e.n_slots = (size_t)jobs * N_SLOTS;
+	e.taken = mem_zero(e.n_slots, sizeof *e.taken);
 	reader_init(&e.in, fd, (size_t)f->opts->max_line);
-	slots_init(&e, slot, n_slots);
-	/* This thread works too; where no other can be had, it does all the work. */
-	while (started + 1 < jobs && pthread_create(&thread[started], NULL, work, &e) == 0)
+	for (int i = 0; i < jobs; i++)
+		worker_init(&w[i], &e);
+	/* This thread is the first worker; where no other can be had, it does all the work. */
+	while (started < jobs && pthread_create(&w[started].thread, NULL, work, &w[started]) == 0)
 		started++;
-	work(&e);
-	while (started > 0)
-		pthread_join(thread[--started], NULL);
+	work(&w[0]);
+	for (int i = 1; i < started; i++)
+		pthread_join(w[i].thread, NULL);
 	if (e.error != 0) {
 		warn("%s: %s", name, strerror(e.error));
 		e.status = worse(e.status, ST_FAILED);
 	}
 	t->bytes += e.in.bytes;
-	slots_free(&e, slot);
-	free(thread);
+	for (int i = 0; i < jobs; i++)
+		worker_free(&w[i]);
+	free(w);
+	free(e.taken);
 	reader_free(&e.in);
 	return e.status;
 }
