@@ -43,6 +43,7 @@ struct options {
 /* One invocation. */
 struct fetch {
 	int64_t	 now;			/* when it began, ms */
+	int64_t	 started;		/* the same by when_mono */
 	struct http *http, *side_http;	/* side: what is fetched in the middle of a page */
 	struct ls ls, side;
 	struct ls_query base;		/* what all queries have in common */

@@ -116,6 +116,7 @@ parse_options(int argc, char *argv[])
 
 	opt_parse(&tool, argc, argv);
 	fetch.now = when_now();
+	fetch.started = when_mono();
 	if (opts.since.set && opts.until.set && opts.since.ms >= opts.until.ms)
 		opt_misuse("--since is not before --until");
 	if (opts.state != NULL && *opts.state == '\0')
@@ -142,7 +143,7 @@ summary(void)
 {
 	verbose("read=%llu written=%llu pending=%zu rejected=%llu requests=%lu seconds=%.1f", fetch.n_read, fetch.n_written,
 	    fetch.st.pending.n, fetch.n_rejected, fetch.ls.requests + fetch.side.requests,
-	    (double)(when_now() - fetch.now) / 1e3);
+	    (double)(when_mono() - fetch.started) / 1e3);
 }
 
 void

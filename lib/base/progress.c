@@ -30,6 +30,7 @@ progress_start(enum progress_when when, const char *what)
 {
 	line.on = when == PROGRESS_ALWAYS || (when == PROGRESS_AUTO && isatty(2) && msg_level > MSG_QUIET);
 	line.start = when_mono();
+	line.drawn = when == PROGRESS_AUTO ? line.start : 0;	/* work of a moment needs no line */
 	line.what = what;
 }
 
@@ -49,10 +50,10 @@ progress_show(uint64_t records, uint64_t done, uint64_t total)
 	if (total != 0 && done <= total && n > 0) {
 		double part = (double)done / (double)total;
 		int full = (int)(part * BAR_WIDTH);
-		double left = part > 0 ? seconds * (1 - part) / part : 0;
 
-		n += snprintf(s + n, sizeof s - (size_t)n, " [%.*s%*s] %.0f%%, %.0f s left", full,
-		    "########################", BAR_WIDTH - full, "", part * 100, left);
+		n += snprintf(s + n, sizeof s - (size_t)n, " [%.*s%*s] %.0f%%", full, "########################", BAR_WIDTH - full, "", part * 100);
+		if (done != 0)
+			n += snprintf(s + n, sizeof s - (size_t)n, ", %.0f s left", seconds * (1 - part) / part);
 	}
 	put(s, (size_t)n);
 	line.drawn = now;
