@@ -23,7 +23,7 @@ printf '{"id":1}\n{"id":"x"}\n{"id":"y"}\n' >two.bad
 
 # ---- uploads ----
 
-# Of two pieces, since random text cannot be compressed much.
+# Of four pieces, since random text cannot be compressed much.
 node -e 'for (let i = 1; i <= 300; i++) console.log(JSON.stringify({id: i, name: require("crypto").randomBytes(30000).toString("base64")}))' >big
 n=0
 # once NAME OPTIONS...: all rows of big are loaded, each once
@@ -36,7 +36,7 @@ once() {
 }
 before=$(stat_of chunks)
 once 'a large upload'
-is '... in pieces' "$(($(stat_of chunks) - before))" 2
+is '... in pieces' "$(($(stat_of chunks) - before))" 4
 unlike '... whose address is not told' "$err" 'upload_id=|uploadType=resumable&'
 while IFS='|' read -r what fault; do
 	faults "[{\"route\":\"$upload\",$fault}]"
@@ -46,11 +46,14 @@ done <<'END'
 the first piece is lost|"nth":1,"act":"reset"
 the first piece is kept, its answer lost|"nth":1,"act":"reset-after"
 the first piece is answered by 503|"nth":1,"act":"status","status":503
-the last piece is lost|"nth":2,"act":"reset"
-the last answer is lost: the job runs|"nth":2,"act":"reset-after"
-the last answer is 503: the job runs|"nth":2,"act":"after","status":503
-the last answer is nonsense: the job runs|"nth":2,"act":"garbage"
-the last answer is cut short: the job runs|"nth":2,"act":"truncate"
+a piece on the way is lost|"nth":2,"act":"reset"
+its answer is lost|"nth":2,"act":"reset-after"
+its answer is nonsense|"nth":2,"act":"garbage"
+the last piece is lost|"nth":4,"act":"reset"
+the last answer is lost: the job runs|"nth":4,"act":"reset-after"
+the last answer is 503: the job runs|"nth":4,"act":"after","status":503
+the last answer is nonsense: the job runs|"nth":4,"act":"garbage"
+the last answer is cut short: the job runs|"nth":4,"act":"truncate"
 the session is gone|"nth":2,"act":"status","status":410,"body":"Gone"
 END
 faults "[{\"route\":\"POST /upload/bigquery/v2/projects/*/jobs\",\"act\":\"status\",\"status\":503},{\"route\":\"POST /upload/bigquery/v2/projects/*/jobs\",\"act\":\"reset-after\"}]"
@@ -105,11 +108,35 @@ for act in ENOSPC EIO; do
 	ok "$act: status 3" status 3 env LD_PRELOAD="$B/fault.so" FAULT_AT=2 FAULT_ACT=$act FAULT_CALLS=write bq-load -t botrun.disk big
 	like '... said' "$err" '^bq-load: /tmp: .*; nothing was loaded$'
 done
-ok 'the disk is full when bad rows are taken out: status 3' status 3 env LD_PRELOAD="$B/fault.so" FAULT_AT=2 FAULT_ACT=ENOSPC FAULT_CALLS=write \
-	bq-load -t botrun.disk two.bad
+# One write of the rows, and one of what is compressed of them; then of those that are not bad.
+for at in 1 2 3 4; do
+	ok "the disk is full at write $at, when bad rows are taken out: status 3" status 3 env LD_PRELOAD="$B/fault.so" FAULT_AT=$at FAULT_ACT=ENOSPC \
+		FAULT_CALLS=write bq-load -t botrun.disk two.bad
+	like '... said' "$err" '^bq-load: /tmp: No space left on device; nothing was loaded$'
+done
 is '... nothing is loaded' "$(rows disk | wc -l)" 100
 ok 'no place for the rows: status 3' status 3 env TMPDIR=/none bq-load -t botrun.disk three
 like '... said' "$err" '^bq-load: /none: No such file or directory; nothing was loaded$'
+
+# The upload does not wait for the last row to be compressed: where the write of that fails, or is the last thing before death, what
+# came before it has been sent.
+tables counted open
+LD_PRELOAD=$B/fault.so FAULT_AT=0 FAULT_LOG=writes FAULT_CALLS=write bq-load -t botrun.counted big
+before=$(stat_of chunks)
+ok 'the disk is full when the last row is compressed: status 3' status 3 env LD_PRELOAD="$B/fault.so" FAULT_AT="$(cat writes)" FAULT_ACT=ENOSPC \
+	FAULT_CALLS=write bq-load --job-id open -t botrun.open big
+is '... said' "$(cat "$err")" 'bq-load: /tmp: No space left on device; nothing was loaded'
+is '... by then all pieces but the last one were sent' "$(($(stat_of chunks) - before))" 3
+is '... and no job was made' "$(get /_test/jobs | grep -c '"open"')" 0
+ok 'it is killed there: 137' status 137 env LD_PRELOAD="$B/fault.so" FAULT_AT="$(cat writes)" FAULT_ACT=kill FAULT_CALLS=write bq-load -t botrun.open big
+faults "[{\"route\":\"$upload\",\"nth\":3,\"act\":\"hang\"}]"
+bq-load -t botrun.open big & one=$!
+ok 'half of it is sent' within 20 sh -c "[ \"\$(node '$top/tests/ctl.js' GET '$URL/_test/faults')\" = '[]' ]"
+kill -KILL $one; wait $one 2>/dev/null
+is '... and it is killed' $? 137
+ok 'run again' status 0 bq-load -v -t botrun.open big
+unlike '... neither has loaded anything' "$err" 'were loaded by job'
+is '... each row is there once' "$(bq-query -q -l asia-east1 'SELECT count(*) AS n, count(DISTINCT id) AS ids FROM botrun.open')" '{"n":300,"ids":300}'
 
 # The rows are on the disk, not in memory; the upload is refused, so that nothing else takes long.
 if [ -x /usr/bin/time ]; then

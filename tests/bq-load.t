@@ -326,7 +326,7 @@ const ends = {
 	details: failed([{message: 'words'}, {message: 'row 1: a'}, {message: 'row 1: a'}, {message: 'b'}, {message: 'c'}, {message: 'd'}]),
 	deep: failed(JSON.parse('['.repeat(500) + ']'.repeat(500))),
 };
-const ranges = {far: 'bytes=0-99999', none: 'bytes=', word: 'all', minus: 'bytes=0--5'};
+const ranges = {far: 'bytes=0-99999', beyond: 'bytes=0-99999999', none: 'bytes=', word: 'all', minus: 'bytes=0--5'};
 require('http').createServer((q, r) => {
 	const mode = q.url.split('/projects/')[1].split('/')[0], here = 'http://127.0.0.1:' + q.socket.localPort + q.url;
 	q.resume().on('end', () => {
@@ -344,6 +344,9 @@ for mode in nowhere file far none word minus; do
 	ok "an upload that is odd ($mode): status 3" status 3 env BIGQUERY_ENDPOINT="$ODD" bq-load --max-retries 1 -p $mode -t a.b three
 	like '... said' "$err" "^bq-load: BigQuery's answer to an upload says not .*\$"
 done
+node -e 'console.log(JSON.stringify({id: 1, name: require("crypto").randomBytes(3 << 20).toString("base64")}))' >large
+ok 'an upload of which more is there than was sent: status 3' status 3 env BIGQUERY_ENDPOINT="$ODD" bq-load -p beyond -t a.b large
+is '... said' "$(cat "$err")" 'bq-load: upload: the service has more than it was sent; nothing was loaded'
 for mode in nojob nostate odd stateless result errors items details deep; do
 	ok "a job that is odd ($mode): status 3" status 3 env BIGQUERY_ENDPOINT="$ODD" bq-load --max-retries 1 -p $mode -t a.b three
 	like '... said' "$err" '(does not say its state; job .* may still load its rows; run again to find out|: (invalid: words.*)?; nothing was loaded)$'

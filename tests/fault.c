@@ -32,7 +32,8 @@ ssize_t write(int fd, const void *p, size_t len);
 ssize_t send(int fd, const void *p, size_t len, int flags);
 ssize_t recv(int fd, void *p, size_t len, int flags);
 
-static int at = -1, row = 1, count;
+static int at = -1, row = 1;
+static _Atomic int count;	/* tools have threads */
 static const char *act, *calls;
 
 static void *
@@ -61,6 +62,8 @@ is_listed(const char *list, const char *name)
 static int
 is_due(const char *name)
 {
+	int n;
+
 	if (at == -1) {
 		const char *s = getenv("FAULT_AT");
 
@@ -71,8 +74,8 @@ is_due(const char *name)
 	}
 	if (calls != NULL && !is_listed(calls, name))
 		return 0;
-	count++;
-	return act != NULL && at != 0 && ((count >= at && count < at + row) || (count > at && strcmp(act, "short") == 0));
+	n = ++count;
+	return act != NULL && at != 0 && ((n >= at && n < at + row) || (n > at && strcmp(act, "short") == 0));
 }
 
 static void

@@ -171,6 +171,13 @@ put "*/$size" none; is '... but the job is there, once' "$code $(field rows[0].j
 
 gzip -c data >data.gz; zsize=$(wc -c <data.gz)
 begin three; put "0-$((zsize - 1))/$zsize" data.gz; is 'gzip' "$code $(count)" '200 12000'
+head -c $((2 * U)) data >even
+begin open; put "0-$((U - 1))/*" c1; put "$U-$((2 * U - 1))/*" c2
+is 'a chunk of an open end is never the last' "$code $(header range)" "308 bytes=0-$((2 * U - 1))"
+put "*/$U" none; is 'a total below what is there is refused' "$code" 400
+put "*/$((3 * U))" none; is 'a total is kept' "$code $(header range)" "308 bytes=0-$((2 * U - 1))"
+put "$((2 * U))-$((4 * U - 1))/*" even; is '... and nothing behind it is taken' "$code" 400
+begin open; put "0-$((2 * U - 1))/*" even; put "*/$((2 * U))" none; is 'the total alone makes the job' "$code $(field rows[0].jobReference.jobId)" '200 open'
 begin four; put "*/0" none; is 'nothing at all is a job of no rows' "$code $(count)" '200 12000'
 begin five; put "0-$((U - 1))/*" c1; control config '{"dead_sessions": 410}'; put "*/*" none
 is 'a dead session is gone' "$code" 410

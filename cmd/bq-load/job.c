@@ -264,12 +264,21 @@ reject_rows(struct job *j)
 
 /* ---- a job ---- */
 
-static void
-show_sent(void *arg, int64_t bytes)
+static ssize_t
+read_spool(void *arg, int64_t from, void *p, size_t len)
 {
 	struct job *j = arg;
 
-	progress_show(j->s->read, (uint64_t)bytes, (uint64_t)spool_size(j->sp));
+	return spool_read(j->sp, from, p, len);
+}
+
+/* size 0: not known yet. */
+static void
+show_sent(void *arg, int64_t bytes, int64_t size)
+{
+	struct job *j = arg;
+
+	progress_show(j->s->read, (uint64_t)bytes, (uint64_t)size);
 }
 
 /* An id that was given may be that of any job. */
@@ -336,14 +345,13 @@ run_once(struct job *j, bool *existed)
 {
 	struct session *s = j->s;
 	struct buf configuration = { 0 };
-	struct load_job job = { .id = make_id(j), .location = s->location, .fd = spool_fd(j->sp), .size = spool_size(j->sp), .sent = show_sent,
-	    .arg = j };
+	struct load_job job = { .id = make_id(j), .location = s->location, .name = file_temp_dir(), .read = read_spool, .sent = show_sent, .arg = j };
 	enum load_outcome outcome = LOAD_FAILED;
 	enum google_result st;
 
 	put_configuration(s, &configuration);
 	job.configuration = (struct span){ configuration.p, configuration.len };
-	verbose("job %s: %llu rows, %lld bytes", job.id, (unsigned long long)spool_rows(j->sp), (long long)job.size);
+	verbose("job %s: %llu rows, %llu bytes", job.id, (unsigned long long)spool_rows(j->sp), (unsigned long long)spool_plain(j->sp));
 	st = load_run(s->bq, &job, &outcome, existed, &s->reply);
 	progress_clear();
 	buf_free(&configuration);

@@ -322,19 +322,17 @@ take_session(const struct bigquery *b, const char *location, struct buf *session
 }
 
 enum google_result
-bigquery_upload_begin(struct bigquery *b, const struct buf *job, int64_t size, struct buf *session, struct bigquery_reply *r)
+bigquery_upload_begin(struct bigquery *b, const struct buf *job, struct buf *session, struct bigquery_reply *r)
 {
-	struct buf url = { 0 }, length = { 0 };
+	struct buf url = { 0 };
 	struct http_request rq = { .what = "BigQuery", .repeatable = true, .judge = judge, .body = job->p, .body_len = job->len };
 	struct http_response http;
-	const char *own[] = { "Content-Type: application/json; charset=UTF-8", "X-Upload-Content-Type: application/octet-stream", NULL, NULL };
+	const char *own[] = { "Content-Type: application/json; charset=UTF-8", "X-Upload-Content-Type: application/octet-stream", NULL };
 	enum google_result st;
 
 	buf_addf(&url, "%.*s/upload%s/jobs?uploadType=resumable", (int)(b->root_len - strlen(API_PATH)), b->base,
 	    b->base + b->root_len - strlen(API_PATH));
 	rq.url = buf_str(&url);
-	buf_addf(&length, "X-Upload-Content-Length: %lld", (long long)size);
-	own[2] = buf_str(&length);
 	st = call(b, &rq, own, &http, r);
 	if (st == GOOGLE_OK && !take_session(b, http_header(&http, "location"), session)) {
 		buf_adds(&r->error, "BigQuery's answer to an upload says not where to send it");
@@ -342,7 +340,6 @@ bigquery_upload_begin(struct bigquery *b, const struct buf *job, int64_t size, s
 	}
 	http_response_free(&http);
 	buf_free(&url);
-	buf_free(&length);
 	return st;
 }
 
@@ -358,16 +355,18 @@ static void
 send_or_ask(struct http_request *rq, const struct http_response *last)
 {
 	struct piece *piece = rq->arg;
-	long long from = piece->from, size = piece->size;
+	long long from = piece->from;
 	bool ask = last != NULL || piece->len == 0;
+	char size[24] = "*";
 
+	if (piece->size != -1)
+		(void)snprintf(size, sizeof size, "%lld", (long long)piece->size);
 	rq->body = ask ? "" : piece->p;
 	rq->body_len = ask ? 0 : piece->len;
 	if (ask)
-		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes */%lld", size);
+		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes */%s", size);
 	else
-		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes %lld-%lld/%lld", from,
-		    from + (long long)piece->len - 1, size);
+		(void)snprintf(piece->range, sizeof piece->range, "Content-Range: bytes %lld-%lld/%s", from, from + (long long)piece->len - 1, size);
 }
 
 /* 308 is no redirect here, but "go on". */
@@ -388,7 +387,7 @@ read_range(const char *range, int64_t size)
 		return 0;
 	if (strncmp(range, start, strlen(start)) != 0 || !opt_parse_number(range + strlen(start), false, &n))
 		return -2;
-	return n >= 0 && n < size ? n + 1 : -2;
+	return n >= 0 && (size == -1 || n < size) ? n + 1 : -2;
 }
 
 enum google_result

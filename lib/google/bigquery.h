@@ -46,12 +46,13 @@ enum google_result bigquery_call(struct bigquery *b, const char *method, const c
 void	bigquery_reply_free(struct bigquery_reply *r);
 
 /*
- * A resumable upload: of a job (JSON) and then of the size bytes that it loads, piece by piece.  Begin appends to session the address
- * that takes them, which is a secret.
+ * A resumable upload: of a job (JSON) and then of what it loads, piece by piece.  Begin appends to session the address that takes them,
+ * which is a secret.
  */
-enum google_result bigquery_upload_begin(struct bigquery *b, const struct buf *job, int64_t size, struct buf *session, struct bigquery_reply *r);
+enum google_result bigquery_upload_begin(struct bigquery *b, const struct buf *job, struct buf *session, struct bigquery_reply *r);
 /*
- * Send the len bytes from there on (a multiple of 256 KiB, but for the last piece), or ask with len 0.  *kept is how many the service
+ * Send the len bytes from there on (a multiple of 256 KiB, but for the last piece), or ask with len 0.  size is that of all of it, or
+ * -1 where it is not known yet, which the last piece needs.  *kept is how many the service
  * has from the first byte on, perhaps less than were sent, or -1 once it has made the job of them, which is then r->object.
  * 404 and 410: the session is gone, and another is to be begun.
  */

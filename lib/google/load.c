@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -11,7 +10,9 @@
 #include "base/sig.h"
 #include "json/str.h"
 
-#define PIECE		(8u << 20)	/* a multiple of 256 KiB */
+#define UNIT		(INT64_C(256) << 10)	/* the service takes multiples of it, but for the end */
+#define FIRST		(INT64_C(2) << 20)
+#define PIECE		(INT64_C(8) << 20)
 #define POLL_MS		200
 #define POLL_MAX_MS	30000
 #define MOST_DETAILS	3
@@ -25,6 +26,8 @@ struct run {
 	struct buf location;		/* as the service says it */
 	struct buf session;		/* a secret */
 	char	*piece;
+	int64_t	 size;			/* of what is loaded; -1: not known yet */
+	int64_t	 end;			/* of what was sent in this session */
 	bool	 may_run;		/* all of it was sent, or it was found */
 };
 
@@ -169,6 +172,7 @@ put_details(struct bigquery_reply *r)
 		buf_clear(&message);
 		if (is_object(error))
 			put_text(error, "message", &message);
+		buf_one_line(&message, 0);
 		if (message.len == 0 || strstr(buf_str(&r->error), buf_str(&message)) != NULL)
 			continue;
 		buf_addf(&r->error, "; %s", buf_str(&message));
@@ -192,6 +196,7 @@ judge_end(struct bigquery_reply *r)
 		put_text(error, "reason", &r->reason);
 		buf_addf(&r->error, "%s: ", buf_str(&r->reason));
 		put_text(error, "message", &r->error);
+		buf_one_line(&r->error, 0);
 	}
 	for (size_t i = 0; i < sizeof again / sizeof *again; i++)
 		if (strcmp(buf_str(&r->reason), again[i]) == 0)
@@ -257,21 +262,21 @@ wait_end(struct run *run, enum load_outcome *outcome)
 
 /* ---- uploading ---- */
 
-static int
-read_piece(const struct run *run, int64_t from, size_t len)
+/*
+ * Read the next piece, and one byte more, which tells whether it is the last one.  Returns its length, or -1 with errno.  The first
+ * pieces are small, since what is read may still be in the making: 2, 2, 4, 8, 8 ... MiB.
+ */
+static ssize_t
+read_piece(struct run *run, int64_t from)
 {
-	for (size_t n = 0; n < len;) {
-		ssize_t got = pread(run->job->fd, run->piece + n, len - n, from + (int64_t)n);
+	int64_t len = from < FIRST ? FIRST : from < PIECE ? from - from % UNIT : PIECE;
+	ssize_t n = run->job->read(run->job->arg, from, run->piece, (size_t)len + 1);
 
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got == 0)
-			errno = EIO;
-		if (got <= 0)
-			return -1;
-		n += (size_t)got;
-	}
-	return 0;
+	if (n > len)
+		return len;
+	if (n != -1)
+		run->size = from + n;
+	return n;
 }
 
 static enum google_result
@@ -291,7 +296,8 @@ begin(struct run *run)
 	buf_add(&body, job->configuration.p, job->configuration.len);
 	buf_addc(&body, '}');
 	buf_clear(&run->session);
-	st = bigquery_upload_begin(run->b, &body, job->size, &run->session, run->r);
+	run->end = 0;
+	st = bigquery_upload_begin(run->b, &body, &run->session, run->r);
 	buf_free(&body);
 	return st;
 }
@@ -300,19 +306,23 @@ begin(struct run *run)
 static enum google_result
 send_piece(struct run *run, int64_t from, bool *ask, int64_t *kept)
 {
-	int64_t left = run->job->size - from;
-	size_t len = *ask ? 0 : left < PIECE ? (size_t)left : PIECE;
+	ssize_t len = *ask ? 0 : read_piece(run, from);
 	enum google_result st;
 
-	if (read_piece(run, from, len) == -1)
-		return fail(run, "the temporary file", strerror(errno));
-	run->may_run |= from + (int64_t)len == run->job->size;
-	st = bigquery_upload_send(run->b, buf_str(&run->session), run->piece, len, from, run->job->size, kept, run->r);
+	if (len == -1 && errno == EINTR)
+		return GOOGLE_INTERRUPTED;
+	if (len == -1)
+		return fail(run, run->job->name, strerror(errno));
+	run->may_run |= from + len == run->size;
+	run->end = from + len > run->end ? from + len : run->end;
+	st = bigquery_upload_send(run->b, buf_str(&run->session), run->piece, (size_t)len, from, run->size, kept, run->r);
 	*ask = st == GOOGLE_GAVE_UP && run->r->status >= 200 && run->r->status < 300;
 	if (*ask) {
 		*kept = from;
 		return GOOGLE_OK;
 	}
+	if (st == GOOGLE_OK && *kept > run->end)
+		return fail(run, "upload", "the service has more than it was sent");
 	return st;
 }
 
@@ -329,7 +339,7 @@ send_all(struct run *run, int64_t *tries)
 		if (st != GOOGLE_OK || kept == -1)
 			return st;
 		if (run->job->sent != NULL)
-			run->job->sent(run->job->arg, kept);
+			run->job->sent(run->job->arg, kept, run->size != -1 ? run->size : 0);
 		if (kept > most) {
 			most = kept;
 			*tries = 0;
@@ -396,7 +406,7 @@ run_job(struct run *run, enum load_outcome *outcome, bool *existed)
 enum google_result
 load_run(struct bigquery *b, const struct load_job *job, enum load_outcome *outcome, bool *existed, struct bigquery_reply *r)
 {
-	struct run run = { .b = b, .job = job, .r = r, .piece = mem_alloc(PIECE) };
+	struct run run = { .b = b, .job = job, .r = r, .piece = mem_alloc(PIECE + 1), .size = -1 };
 	enum google_result st;
 
 	if (job->location != NULL)

@@ -6,16 +6,22 @@
 #ifndef GOOGLE_LOAD_H
 #define GOOGLE_LOAD_H
 
+#include <sys/types.h>
+
 #include "google/bigquery.h"
 
 struct load_job {
 	const char *id;			/* A-Z a-z 0-9 _ -; the service runs a job of an id once */
 	const char *location;		/* of the dataset; NULL: US or EU */
 	struct span configuration;	/* {"load":{...}} */
-	int	 fd;			/* what is loaded, from its first byte; read by pread */
-	int64_t	 size;
-	/* How much the service has, from time to time; may be NULL. */
-	void	(*sent)(void *arg, int64_t bytes);
+	/*
+	 * What is loaded: read the len bytes from there on, which is not behind what was read before.  May wait for them, while others are
+	 * sent.  Returns the count, less than len only at the end, or -1 with errno (EINTR: a signal asks to stop).
+	 */
+	ssize_t	(*read)(void *arg, int64_t from, void *p, size_t len);
+	const char *name;		/* of what is read, for messages */
+	/* How much the service has, from time to time, of size bytes (0: not known yet); may be NULL. */
+	void	(*sent)(void *arg, int64_t bytes, int64_t size);
 	void	*arg;
 };
 

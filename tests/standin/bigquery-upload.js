@@ -118,7 +118,7 @@ function createUploads(platform, load) {
 		if (bytes.length !== r.to - r.from + 1)
 			throw plainError(400, 'Invalid request. There were ' + bytes.length + ' byte(s) in the request body. There should have been ' +
 				(r.to - r.from + 1) + ' byte(s) based on the value in the Content-Range header.');
-		if (r.total !== undefined && r.to >= r.total)
+		if (r.to >= (r.total === undefined ? s.total : r.total))
 			throw plainError(400, 'Invalid Content-Range: it ends behind the total');
 		const last = r.total !== undefined && r.to === r.total - 1;
 		if (!last && bytes.length % UNIT)
