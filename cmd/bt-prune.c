@@ -86,19 +86,11 @@ is_old(struct prune *p, const struct scan *s)
 	return old;
 }
 
-static bool
-note_old(void *arg, const struct scan *s, struct span text)
+static void
+note_id(struct prune *p, struct span id)
 {
-	struct prune *p = arg;
-	const struct member *id = scan_find(s, "record_id", 9);
 	struct buf *b;
 
-	(void)text;
-	if (scan_find(s, opts.key, strlen(opts.key)) == NULL)
-		return true;
-	p->read++;
-	if (id == NULL || !json_is_string(id->val) || !is_old(p, s))
-		return true;
 	if (p->n == 0 || p->n_ids[p->n - 1] == BITABLE_MOST_DELETE) {
 		p->ids = mem_grow(p->ids, &p->cap, p->n + 1, sizeof *p->ids);
 		p->n_ids = mem_grow(p->n_ids, &p->cap2, p->n + 1, sizeof *p->n_ids);
@@ -107,8 +99,28 @@ note_old(void *arg, const struct scan *s, struct span text)
 	}
 	b = &p->ids[p->n - 1];
 	buf_addc(b, p->n_ids[p->n - 1]++ == 0 ? '[' : ',');
-	buf_add(b, id->val.p, id->val.len);
+	buf_add(b, id.p, id.len);
+}
+
+/* A dry run shows what is old. */
+static bool
+look_at(void *arg, const struct scan *s, struct span text)
+{
+	struct prune *p = arg;
+	const struct member *id = scan_find(s, "record_id", 9);
+
+	if (scan_find(s, opts.key, strlen(opts.key)) == NULL)
+		return true;
+	p->read++;
+	if (id == NULL || !json_is_string(id->val) || !is_old(p, s))
+		return true;
 	p->old++;
+	if (opts.dry_run) {
+		std_put(&p->removed, text.p, text.len);
+		std_put(&p->removed, "\n", 1);
+	} else {
+		note_id(p, id->val);
+	}
 	return true;
 }
 
@@ -245,19 +257,6 @@ keep_line(void *arg, const struct scan *s, struct span text)
 	return false;
 }
 
-static bool
-show_old(void *arg, const struct scan *s, struct span text)
-{
-	struct prune *p = arg;
-	const struct member *id = scan_find(s, "record_id", 9);
-
-	if (id != NULL && scan_find(s, opts.key, strlen(opts.key)) != NULL && json_is_string(id->val) && is_old(p, s)) {
-		std_put(&p->removed, text.p, text.len);
-		std_put(&p->removed, "\n", 1);
-	}
-	return true;
-}
-
 /* ---- set-up ---- */
 
 static void
@@ -347,12 +346,12 @@ main(int argc, char *argv[])
 	if (!bitable_init(&p.table, &opts.table, &opts.http))
 		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
-	if (ledger_each(&p.ledger, opts.dry_run ? show_old : note_old, &p) == -1)
+	if (ledger_each(&p.ledger, look_at, &p) == -1)
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
 	std_flush(&p.removed);
 	if (p.undated != 0)
 		note("%s: %llu rows have no timestamp and are kept", opts.ledger, (unsigned long long)p.undated);
-	if (p.old != 0)
+	if (p.old != 0 && !opts.dry_run)
 		prune(&p);
 
 	progress_clear();

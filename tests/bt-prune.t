@@ -25,8 +25,9 @@ fill() {
 }
 
 fill
-run bt-prune --dry-run --ledger ledger --older-than 14d
-is 'a dry run shows what is old' "$(json r.run_id <out | tr '\n' ' ')" 'old1 old2 '
+run bt-prune -v --dry-run --ledger ledger --older-than 14d
+like 'a dry run counts, changes nothing,' err 'read=5 pruned=0 kept=5 requests=0 '
+is 'shows what is old' "$(json r.run_id <out | tr '\n' ' ')" 'old1 old2 '
 is 'and removes nothing' "$(rows)" 'edge new old1 old2 theirs undated '
 run bt-prune -v --ledger ledger --older-than 14d
 is 'it ends well' $st 0
