@@ -112,6 +112,14 @@ const tests = {
 		assert.ok(right.map(([s]) => s).join('').length < 1000);
 		assert.strictEqual(right.filter(([, changed]) => changed).map(([s]) => s).join(''), 'new');
 	},
+	'nor does a part of a long line divide a character': ({}, {within}) => {
+		const half = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/, emoji = (n, odd) => odd + '😀'.repeat(n);
+		for (const odd of ['', 'x'])
+			for (const [a, b] of [['😁', '😂'], ['😀', '\u{10600}'], ['😁'.repeat(1000), '😂x'.repeat(1000)], ['', 'x'], ['x', '😁']])
+				for (const side of within(emoji(1200, odd) + a + emoji(1200, ''), emoji(1200, odd) + b + emoji(1200, '')))
+					for (const [part] of side)
+						assert.ok(!half.test(part), JSON.stringify(part).slice(0, 99));
+	},
 	'texts that have nothing in common end soon, too': ({}, {hunks}) => {
 		const a = Array.from({length: 20000}, (_, i) => `a${i}`), b = Array.from({length: 20000}, (_, i) => `b${i}`), from = Date.now();
 		assert.strictEqual(hunks(a, b).length, 1);

@@ -86,7 +86,11 @@ export function within(a, b) {
 	return [left, right];
 }
 
-// Long lines: only the part between the same beginning and the same end, and something around it.
+// Is this place within a character of two units?  Then the one in front of it.
+const splits = (s, at) => at > 0 && /[\ud800-\udbff][\udc00-\udfff]/.test(s.slice(at - 1, at + 1));
+const edge = (s, at) => splits(s, at) ? at - 1 : at;
+
+// Long lines: only the part between the same beginning and the same end, and something around it.  Characters stay whole.
 function around(a, b) {
 	const NEAR = 200, LONGEST = 1500;
 	let head = 0, tail = 0;
@@ -95,10 +99,14 @@ function around(a, b) {
 		head++;
 	while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail])
 		tail++;
+	if (splits(a, head) || splits(b, head))
+		head--;
+	if (splits(a, a.length - tail) || splits(b, b.length - tail))
+		tail--;
 	const side = (s) => {
-		const from = Math.max(0, head - NEAR), to = Math.min(s.length, s.length - tail + NEAR), middle = s.slice(head, s.length - tail);
+		const from = edge(s, Math.max(0, head - NEAR)), to = edge(s, Math.min(s.length, s.length - tail + NEAR)), middle = s.slice(head, s.length - tail);
 		return [[(from > 0 ? '…' : '') + s.slice(from, head), false],
-			[middle.length > LONGEST ? `${middle.slice(0, LONGEST)}…` : middle, true],
+			[middle.length > LONGEST ? `${middle.slice(0, edge(middle, LONGEST))}…` : middle, true],
 			[s.slice(s.length - tail, to) + (to < s.length ? '…' : ''), false]];
 	};
 	return [side(a), side(b)];
