@@ -22,9 +22,9 @@ done
 maintainer=${DEB_MAINTAINER:-llmutils authors <llmutils@users.noreply.github.com>}
 export LC_ALL=C.UTF-8 TZ=UTC
 
+tarball=$(realpath -e "$1")
 rm -rf "$2"
 mkdir -p "$2"
-tarball=$(realpath "$1")
 dir=$(realpath "$2")
 name=$(basename "$tarball" .tar.gz)	# llmutils-VERSION
 version=${name#llmutils-}

@@ -40,6 +40,10 @@ else
 	skip 1 'lintian is not installed'
 fi
 unlike 'nor does what builds it' build/deb/log '(^|: )warning: '
+mkdir kept
+: >kept/file
+ok 'a tarball that is not there' status 1 src/scripts/deb.sh "$T/nope.tar.gz" "$T/kept"
+ok 'leaves the folder as it is' test -e kept/file
 
 # ---- what is in it ----
 
