@@ -103,6 +103,7 @@ echo '{}' >none.json
 job install <<'END'
 - uses: ./.github/actions/llmutils
   id: box
+  with: {cache: true}
 - run: |
     command -v dedup
     echo '{"id":1}' | dedup -k id

@@ -75,9 +75,14 @@ def evaluate(text, context):
     return either()
 
 
+def as_text(value):
+    """What GitHub makes of a value where a string is wanted."""
+    return '' if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def fill(value, context):
     """A string with ${{ }} in it."""
-    return re.sub(r'\$\{\{(.*?)\}\}', lambda m: str(evaluate(m.group(1), context)), str(value))
+    return re.sub(r'\$\{\{(.*?)\}\}', lambda m: as_text(evaluate(m.group(1), context)), as_text(value))
 
 
 def condition(step, context):
