@@ -449,122 +449,70 @@ put_string(struct rng *r, const struct style *st, uint32_t typical)
 	LIT("\"");
 }
 
+/*
+ * A run's inputs: JSON with %N, a string of typically N bytes; %t, a talk; %n, one inside of a string; %s, a system message alone; %f, a
+ * field's name; %x, hex digits.
+ */
+static const struct inputs {
+	const char *text;
+	enum shape talk;		/* its dialect */
+} inputs[NSHAPES] = {
+	[S_OPENAI]    = {"{\"messages\":[%t],\"model\":\"m-large\",\"temperature\":0.7,\"stream\":true}", S_OPENAI},
+	[S_PARTS]     = {"{\"messages\":[%t,{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":"
+			"{\"url\":\"https://example.com/%x.png\"}}]}]}", S_PARTS},
+	[S_RESPONSE]  = {"{\"model\":\"m-large\",\"input\":%1500,\"instructions\":%900}", NSHAPES},
+	[S_ITEMS]     = {"{\"input\":[%t,{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":%500}],"
+			"\"model\":\"m-large\"}", S_ITEMS},
+	[S_BATCH]     = {"{\"messages\":[[%t]]}", S_BATCH},
+	[S_FLAT]      = {"{\"messages\":[%t]}", S_FLAT},
+	[S_STATE]     = {"{\"messages\":[%t]}", S_STATE},
+	[S_STORED]    = {"{\"messages\":[%t]}", S_STORED},
+	[S_TUPLES]    = {"{\"messages\":[%t]}", S_TUPLES},
+	[S_INPUT]     = {"{\"input\":%600,\"chat_history\":[%t]}", S_STATE},
+	[S_FIELD]     = {"{\"context\":%3000,\"%f\":%300}", NSHAPES},
+	[S_PROMPTS]   = {"{\"prompts\":[%1500]}", NSHAPES},
+	[S_ANTHROPIC] = {"{\"system\":%900,\"messages\":[%t,{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\","
+			"\"name\":\"lookup\",\"input\":{\"q\":1}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+			"\"tool_use_id\":\"t1\",\"content\":%900}]}]}", S_PARTS},
+	[S_GEMINI]    = {"{\"contents\":[%t]}", S_GEMINI},
+	[S_ARGS]      = {"{\"args\":[%900],\"kwargs\":{}}", NSHAPES},
+	[S_MIXED]     = {"{\"expanded_queries\":[],\"query\":%300,\"messages\":[%t],\"needs_retrieval\":true}", S_STATE},
+	[S_NONE]      = {"null", NSHAPES},
+	[S_PROGRAM]   = {"{\"query\":%300}", NSHAPES},
+	[S_NOUSER]    = {"{\"messages\":[%s]}", S_OPENAI},
+	[S_STRING]    = {"{\"messages\":\"[%n]\"}", S_OPENAI},
+};
+
 static void
 put_inputs(struct rng *r, const struct style *st, enum shape shape)
 {
 	static const char *const fields[] = {"question", "query", "prompt", "user_input", "chatInput", "text"};
+	const struct inputs *in = &inputs[shape];
 	struct style nested = *st;
+	const char *p = in->text, *hole;
 
-	switch (shape) {
-	case S_OPENAI:
-		LIT("{\"messages\":[");
-		put_talk(r, st, shape);
-		LIT("],\"model\":\"m-large\",\"temperature\":0.7,\"stream\":true}");
-		break;
-	case S_PARTS:
-		LIT("{\"messages\":[");
-		put_talk(r, st, shape);
-		LIT(",{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://example.com/");
-		put_hex(r->s, 16);
-		LIT(".png\"}}]}]}");
-		break;
-	case S_RESPONSE:
-		LIT("{\"model\":\"m-large\",\"input\":");
-		put_string(r, st, 1500);
-		LIT(",\"instructions\":");
-		put_string(r, st, 900);
-		LIT("}");
-		break;
-	case S_ITEMS:
-		LIT("{\"input\":[");
-		put_talk(r, st, shape);
-		LIT(",{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":");
-		put_string(r, st, 500);
-		LIT("}],\"model\":\"m-large\"}");
-		break;
-	case S_BATCH:
-		LIT("{\"messages\":[[");
-		put_talk(r, st, shape);
-		LIT("]]}");
-		break;
-	case S_FLAT:
-	case S_STATE:
-	case S_STORED:
-	case S_TUPLES:
-		LIT("{\"messages\":[");
-		put_talk(r, st, shape);
-		LIT("]}");
-		break;
-	case S_INPUT:
-		LIT("{\"input\":");
-		put_string(r, st, 600);
-		LIT(",\"chat_history\":[");
-		put_talk(r, st, S_STATE);
-		LIT("]}");
-		break;
-	case S_FIELD:
-		LIT("{\"context\":");
-		put_string(r, st, 3000);
-		LIT(",\"");
-		puts_(fields[below(r, sizeof(fields) / sizeof(*fields))]);
-		LIT("\":");
-		put_string(r, st, 300);
-		LIT("}");
-		break;
-	case S_PROMPTS:
-		LIT("{\"prompts\":[");
-		put_string(r, st, 1500);
-		LIT("]}");
-		break;
-	case S_ANTHROPIC:
-		LIT("{\"system\":");
-		put_string(r, st, 900);
-		LIT(",\"messages\":[");
-		put_talk(r, st, S_PARTS);
-		LIT(",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"lookup\",\"input\":{\"q\":1}}]},"
-		    "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":");
-		put_string(r, st, 900);
-		LIT("}]}]}");
-		break;
-	case S_GEMINI:
-		LIT("{\"contents\":[");
-		put_talk(r, st, shape);
-		LIT("]}");
-		break;
-	case S_ARGS:
-		LIT("{\"args\":[");
-		put_string(r, st, 900);
-		LIT("],\"kwargs\":{}}");
-		break;
-	case S_MIXED:
-		LIT("{\"expanded_queries\":[],\"query\":");
-		put_string(r, st, 300);
-		LIT(",\"messages\":[");
-		put_talk(r, st, S_STATE);
-		LIT("],\"needs_retrieval\":true}");
-		break;
-	case S_NONE:
-		LIT("null");
-		break;
-	case S_PROGRAM:
-		LIT("{\"query\":");
-		put_string(r, st, 300);
-		LIT("}");
-		break;
-	case S_NOUSER:
-		LIT("{\"messages\":[");
-		put_message(r, st, &dialects[S_OPENAI], SYSTEM, 900);
-		LIT("]}");
-		break;
-	case S_STRING:
-		nested.level = NESTED;
-		LIT("{\"messages\":\"[");
-		put_talk(r, &nested, S_OPENAI);
-		LIT("]\"}");
-		break;
-	case NSHAPES:
-		break;
+	nested.level = NESTED;
+	for (; (hole = strchr(p, '%')) != NULL; p++) {
+		put(p, (size_t)(hole - p));
+		p = hole + 1;
+		if (*p == 't') {
+			put_talk(r, st, in->talk);
+		} else if (*p == 'n') {
+			put_talk(r, &nested, in->talk);
+		} else if (*p == 's') {
+			put_message(r, st, &dialects[in->talk], SYSTEM, 900);
+		} else if (*p == 'f') {
+			puts_(fields[below(r, sizeof(fields) / sizeof(*fields))]);
+		} else if (*p == 'x') {
+			put_hex(r->s, 16);
+		} else {
+			char *end;
+
+			put_string(r, st, (uint32_t)strtoul(p, &end, 10));
+			p = end - 1;
+		}
 	}
+	puts_(p);
 }
 
 /* One line in 20 repeats an earlier one.  Line 0 can't, and no line repeats a repetition. */
