@@ -131,8 +131,8 @@ ls_perform(struct ls *ls, struct http_request *rq, struct http_response *r)
 
 /* ---- projects ---- */
 
-bool
-ls_is_uuid(const char *s)
+static bool
+is_uuid(const char *s)
 {
 	for (int i = 0; i < 36; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -207,7 +207,7 @@ near_names(struct ls *ls, const char *project, struct buf *out)
 enum http_result
 ls_project(struct ls *ls, const char *project, struct buf *id, struct buf *name, struct http_response *r)
 {
-	bool by_id = ls_is_uuid(project);
+	bool by_id = is_uuid(project);
 	struct buf path = { 0 };
 	struct http_request rq = { .what = "project look-up" };
 	struct span v;

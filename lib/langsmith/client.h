@@ -84,6 +84,4 @@ void	 ls_explain(const struct http_response *r, enum http_result result, const s
 /* The service itself refused (its answer is JSON): not a proxy in front of it, which may change its mind. */
 bool	 ls_own_answer(const struct http_response *r);
 
-bool	 ls_is_uuid(const char *s);
-
 #endif

@@ -507,6 +507,6 @@ function fieldShape(field, asArray) {
 }
 
 module.exports = {
-	Fail, VERBATIM, TYPES, PRIMARY, badParam, isObject, isString, isEmpty, isReadOnly, computed,
+	Fail, VERBATIM, TYPES, PRIMARY, badParam, isObject, isString, isEmpty, computed,
 	toCell, searchShape, listShape, plain, define, fieldShape, dropOptions, user,
 };

@@ -97,4 +97,4 @@ function modelOf(body, models) {
 	return body.model;
 }
 
-module.exports = {fail, isA, kindOf, want, wantType, wantRange, wantOne, wantParams, objectOf, modelOf};
+module.exports = {fail, isA, want, wantType, wantOne, wantParams, objectOf, modelOf};

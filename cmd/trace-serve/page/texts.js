@@ -125,7 +125,6 @@ export function setLanguage(name) {
 			e.setAttribute(attribute, t(e.dataset[key]));
 }
 
-export const getLanguage = () => LANGUAGES[language];
 export const otherLanguage = () => LANGUAGES[1 - language];
 
 // The text of a key, its {names} replaced.

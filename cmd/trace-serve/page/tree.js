@@ -2,7 +2,6 @@
 
 import {children, node, value} from './json.js';
 import {button, count, el, longText} from './dom.js';
-import {t} from './texts.js';
 
 const AT_ONCE = 100, OPEN_LENGTH = 60, OPEN_DEPTH = 4, MOST_OPEN = 2000;
 
