@@ -118,12 +118,6 @@ bind(const char *id, struct buf *out)
 	buf_adds(out, id);
 }
 
-static struct span
-of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 const struct aes_key *
 keyring_new_key(struct keyring *k, const char *kek_name, struct buf *error)
 {
@@ -137,7 +131,7 @@ keyring_new_key(struct keyring *k, const char *kek_name, struct buf *error)
 	memcpy(w->id, w->key.id, sizeof w->id);
 	w->kek_name = mem_dup(kek_name, strlen(kek_name));
 	bind(w->id, &data);
-	if (kms_encrypt(k->kms, kek_name, (struct span){ (const char *)w->key.bytes, KEY_BYTES }, of(&data), &w->wrapped, error)) {
+	if (kms_encrypt(k->kms, kek_name, (struct span){ (const char *)w->key.bytes, KEY_BYTES }, span_of(&data), &w->wrapped, error)) {
 		buf_addf(&line, "{\"kid\":\"%s\",\"kek_name\":\"%s\",\"wrapped_dek\":\"", w->id, kek_name);
 		base64_put(w->wrapped.p, w->wrapped.len, &line);
 		buf_adds(&line, "\"}\n");
@@ -156,7 +150,7 @@ unwrap(struct keyring *k, struct wrapped_key *w, struct buf *error)
 	struct buf data = { 0 }, bytes = { 0 };
 
 	bind(w->id, &data);
-	if (kms_decrypt(k->kms, w->kek_name, of(&w->wrapped), of(&data), &bytes, error)) {
+	if (kms_decrypt(k->kms, w->kek_name, span_of(&w->wrapped), span_of(&data), &bytes, error)) {
 		w->open = bytes.len == KEY_BYTES && aes_key_set(&w->key, bytes.p, bytes.len) && strcmp(w->key.id, w->id) == 0;
 		if (!w->open)
 			buf_addf(error, "KMS: %s: what it unwrapped is not the key %s", w->kek_name, w->id);

@@ -88,12 +88,6 @@ struct worker {
 	struct counts block;
 };
 
-static struct span
-of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 static const char *reason(struct worker *w, const struct field *f, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Why a value is rejected: never a word about what it holds. */
@@ -136,7 +130,7 @@ string_text(struct worker *w, struct span val)
 		return raw;
 	buf_clear(&w->text);
 	json_decode(raw, &w->text);
-	return of(&w->text);
+	return span_of(&w->text);
 }
 
 /* Open a value of our form into w->plain.  Returns why not, or NULL. */
@@ -148,7 +142,7 @@ open_sealed(struct seal *s, struct worker *w, const struct field *f, const struc
 	if (key == NULL)
 		return reason(w, f, "sealed with key %s, which is not among the keys", v->id);
 	buf_clear(&w->plain);
-	if (!sealed_open(&w->sealer, key, of(&f->name), of(&w->bound), v, &w->plain))
+	if (!sealed_open(&w->sealer, key, span_of(&f->name), span_of(&w->bound), v, &w->plain))
 		return reason(w, f, "sealed with key %s, but changed, or in another field or record", v->id);
 	buf_pad(&w->plain);
 	if (scan_utf8(w->plain.p, w->plain.len) != NULL || scan_value(&w->scan, w->plain.p) != w->plain.p + w->plain.len)
@@ -217,7 +211,7 @@ seal_value(struct seal *s, struct worker *w, const struct field *f, struct span 
 		return NULL;
 	}
 	buf_addc(out, '"');
-	if (!sealed_put(&w->sealer, s->writer, of(&f->name), of(&w->bound), val, out))
+	if (!sealed_put(&w->sealer, s->writer, span_of(&f->name), span_of(&w->bound), val, out))
 		return reason(w, f, "libcrypto cannot seal it");
 	buf_addc(out, '"');
 	w->block.done++;

@@ -433,12 +433,6 @@ make_metadata(struct kept *k, const char *response_wrong, struct buf *out)
 	take_out_secrets(k, out);
 }
 
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 static void
 stored(struct trace *t)
 {

@@ -3,16 +3,11 @@
 #include <string.h>
 
 #include "base/when.h"
+#include "json/str.h"
 #include "trace-serve/serve.h"
 
 #define SESSIONS 20		/* of a page */
 #define RECORDS 50
-
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
 
 /* data and error are taken. */
 static void

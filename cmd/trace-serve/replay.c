@@ -10,12 +10,6 @@
 #define USUAL_SIZE 20
 #define MOST_CONFIG 100		/* members: each is a pass over the request */
 
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 static void
 answer_store(struct call *c, enum store_result r, struct buf *data, struct buf *error, const char *missing)
 {

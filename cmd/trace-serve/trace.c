@@ -26,12 +26,6 @@ post_free(struct post *p)
 	free(p);
 }
 
-static struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
-
 static bool
 is_text(const struct buf *b, const char *text)
 {

@@ -23,6 +23,12 @@ void	json_encode(const char *text, size_t len, struct buf *out);
 /* The same without the quotes, for a string that is built from pieces. */
 void	json_encode_inside(const char *text, size_t len, struct buf *out);
 
+static inline struct span
+span_of(const struct buf *b)
+{
+	return (struct span){ b->p, b->len };
+}
+
 /* The text of a string value as new memory, with a NUL behind it (free); NULL where it is no string. */
 char	*json_text(struct span v);
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "json/str.h"
 #include "trace/conn.h"
 #include "trace/store.h"
 
@@ -65,12 +66,6 @@ void	reader_give(struct trace_store *s, struct conn *c);
 /* Gives it back and returns r; the words of a failure go to error. */
 enum store_result reader_end(struct trace_store *s, struct conn *c, enum store_result r, struct buf *error);
 void	readers_close(struct trace_store *s);
-
-static inline struct span
-span_of(const struct buf *b)
-{
-	return (struct span){ b->p, b->len };
-}
 
 /* A new id; the ids of later moments sort behind it, so that the index grows at its end. */
 void	new_id(int64_t us, char out[UUID_SIZE]);
