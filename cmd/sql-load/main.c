@@ -343,12 +343,12 @@ add_row(struct load *l, const struct scan *s)
 	return true;
 }
 
-/* Convert rows from the i-th on, as many as fill the same columns. */
+/* Convert rows from the i-th on, as many as fill the same columns and are not too many cells: the table may be wider than the rows. */
 static void
 convert_rows(struct load *l, size_t i)
 {
 	begin_rows(l, i);
-	while (l->end < l->n) {
+	while (l->end < l->n && l->n_cells < BATCH_CELLS) {
 		scan_row(l, l->end);
 		if (!add_row(l, &l->scan))
 			break;

@@ -13,343 +13,18 @@
  */
 #include "store/db.h"
 
-#include <errno.h>
-#include <libpq-fe.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/mem.h"
-#include "base/msg.h"
-#include "base/sig.h"
 #include "base/when.h"
+#include "store/pg_conn.h"
 #include "store/pg_value.h"
 #include "store/sql_text.h"
 
-#define CONNECT_SECONDS	"10"
-#define CANCEL_SECONDS	3
-#define COMMIT_MS	1000	/* once a signal came: until the server is asked to hurry */
 #define COPY_PIECE	((size_t)256 << 10)
 #define STAGING_NAME	"llmutils_staging"
 #define STAGING		"pg_temp." STAGING_NAME
-
-struct pg {
-	PGconn	*c;
-	bool	 unstoppable;	/* a COMMIT is under way: its answer is waited for, after a signal with less patience */
-	bool	 tickets;	/* llmutils_loads is there */
-	bool	 claimed;	/* on this connection */
-	size_t	 bad;		/* the row (from 0) of the COPY that the last error names, or SIZE_MAX */
-	bool	 exists;	/* the last error: a thing of this name is there already */
-	bool	 begun;		/* the batch that is being gathered: its transaction */
-	size_t	 fed;		/* its rows that were sent */
-	enum db_status fed_status;
-	struct buf copy;	/* what is sent next */
-};
-
-/* ---- connection ---- */
-
-static void
-on_notice(void *arg, const PGresult *r)
-{
-	const struct db *db = arg;
-	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (db->tell != NULL && text != NULL)
-		db->tell(text);
-}
-
-static void
-pg_end(struct db *db)
-{
-	struct pg *pg = db->conn;
-
-	if (pg == NULL)
-		return;
-	PQfinish(pg->c);
-	buf_free(&pg->copy);
-	free(pg);
-	db->conn = NULL;
-}
-
-/*
- * libpq's complaint about a URI repeats it, with its password.  One with a bare @ or / in it is cut in the wrong place, and
- * the rest of it taken for a host or a port.
- */
-static enum db_status
-check_uri(struct db *db)
-{
-	char *why = NULL;
-	PQconninfoOption *o = PQconninfoParse(db->dsn, &why);
-	bool valid = o != NULL;
-
-	PQfreemem(why);
-	for (PQconninfoOption *i = o; valid && i->keyword != NULL; i++) {
-		if (strcmp(i->keyword, "password") == 0 && i->val != NULL)
-			db->password = true;
-		else if (strcmp(i->keyword, "host") == 0 && i->val != NULL && i->val[0] != '/')
-			valid = strchr(i->val + (i->val[0] == '@'), '@') == NULL;
-		else if (strcmp(i->keyword, "port") == 0 && i->val != NULL)
-			valid = i->val[strspn(i->val, "0123456789,")] == '\0';
-	}
-	PQconninfoFree(o);
-	if (!valid)
-		return db_error(db, DB_USAGE, "the database's address is not a valid PostgreSQL URI (it is not shown: it may hold a password)");
-	return DB_OK;
-}
-
-/* Is a server there that does not want us?  Then asking again does not help. */
-static enum db_status
-connect_failed(struct db *db, PGconn *c, const char *const keys[], const char *const values[])
-{
-	enum db_status st = DB_AGAIN;
-	const char *why = PQerrorMessage(c);
-
-	switch (PQpingParams(keys, values, 1)) {
-	case PQPING_OK:
-		if (strstr(why, "too many") == NULL && strstr(why, "connection slots") == NULL && strstr(why, "the database system is") == NULL)
-			st = DB_USAGE;
-		break;
-	case PQPING_NO_ATTEMPT:
-		st = DB_USAGE;
-		break;
-	case PQPING_REJECT:
-	case PQPING_NO_RESPONSE:
-		break;
-	}
-	return db_error(db, st, "%s", why);
-}
-
-static enum db_status pg_command(struct db *db, const char *sql);
-
-static enum db_status
-pg_begin(struct db *db)
-{
-	/* What the URI says goes before what stands in front of it.  A server that vanished without a word is noticed in a minute. */
-	static const char *const keys[] = {
-		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		"fallback_application_name", "dbname", "client_encoding", NULL,
-	};
-	const char *values[] = {
-		getenv("PGCONNECT_TIMEOUT") != NULL ? NULL : CONNECT_SECONDS, "30", "10", "3", "60000",
-		msg_name(), db->dsn, "UTF8", NULL,
-	};
-	enum db_status st = check_uri(db);
-	struct pg *pg;
-	PGconn *c;
-
-	if (st != DB_OK)
-		return st;
-	c = PQconnectdbParams(keys, values, 1);
-	if (PQstatus(c) != CONNECTION_OK) {
-		st = connect_failed(db, c, keys, values);
-		PQfinish(c);
-		return sig_caught() != 0 ? DB_STOPPED : st;
-	}
-	db->conn = pg = mem_zero(1, sizeof *pg);
-	pg->c = c;
-	PQsetNoticeReceiver(c, on_notice, db);
-	st = pg_command(db, "SET TIME ZONE 'UTC'; SET DateStyle TO ISO; SET bytea_output TO hex; SET IntervalStyle TO postgres;"
-	    "SET extra_float_digits TO 1; SET standard_conforming_strings TO on");
-	if (st == DB_OK && PQsetnonblocking(c, 1) != 0)
-		st = db_error(db, DB_AGAIN, "%s", PQerrorMessage(c));
-	if (st != DB_OK)
-		pg_end(db);
-	return st;
-}
-
-static enum db_status
-lost(struct db *db)
-{
-	struct pg *pg = db->conn;
-
-	return db_error(db, DB_AGAIN, "%s", PQerrorMessage(pg->c));
-}
-
-/* Ask the server to end the statement.  One that is gone never answers, and PQcancel knows no limit of time: so a child asks. */
-static void
-cancel_statement(struct pg *pg)
-{
-	PGcancel *cancel = PQgetCancel(pg->c);
-	char why[256];
-	pid_t child;
-
-	if (cancel != NULL && (child = fork()) == 0) {
-		(void)signal(SIGALRM, SIG_DFL);
-		(void)alarm(CANCEL_SECONDS);
-		(void)PQcancel(cancel, why, sizeof why);
-		_exit(0);
-	} else if (cancel != NULL && child != -1) {
-		while (waitpid(child, NULL, 0) == -1 && errno == EINTR)
-			;
-	}
-	PQfreeCancel(cancel);
-}
-
-/* The connection is closed next; without this the server would notice that only with its next answer. */
-static enum db_status
-stopped(struct db *db)
-{
-	cancel_statement(db->conn);
-	return db_error(db, DB_STOPPED, "interrupted");
-}
-
-/*
- * Wait for the socket and take what has come.  A COMMIT may wait for ever, for a lock or a standby; cancelled it still ends with
- * an answer, either way.
- */
-static enum db_status
-pump(struct db *db, short events)
-{
-	struct pg *pg = db->conn;
-	struct pollfd fd[2] = { { .fd = PQsocket(pg->c), .events = events }, { .fd = sig_fd(), .events = POLLIN } };
-
-	bool hurry = pg->unstoppable && sig_caught() != 0;
-	int ready;
-
-	if (fd[0].fd == -1)
-		return lost(db);
-	ready = poll(fd, hurry ? 1 : 2, hurry ? COMMIT_MS : -1);
-	if (ready == -1 && errno != EINTR)
-		return db_error(db, DB_FAILED, "poll: %s", strerror(errno));
-	if (ready == 0)
-		cancel_statement(pg);
-	if (sig_caught() != 0 && !pg->unstoppable)
-		return stopped(db);
-	return PQconsumeInput(pg->c) ? DB_OK : lost(db);
-}
-
-static enum db_status
-flush(struct db *db)
-{
-	struct pg *pg = db->conn;
-	enum db_status st = DB_OK;
-	int left;
-
-	while (st == DB_OK && (left = PQflush(pg->c)) != 0)
-		st = left == -1 ? lost(db) : pump(db, POLLIN | POLLOUT);
-	return st;
-}
-
-/* The next result, or NULL behind the last. */
-static enum db_status
-next_result(struct db *db, PGresult **r)
-{
-	struct pg *pg = db->conn;
-	enum db_status st = DB_OK;
-
-	*r = NULL;
-	while (st == DB_OK && PQisBusy(pg->c))
-		st = pump(db, POLLIN);
-	/* A broken connection gives its last words as a result. */
-	if (st == DB_OK || st == DB_AGAIN)
-		*r = PQgetResult(pg->c);
-	return *r != NULL ? DB_OK : st;
-}
-
-/* ---- errors ---- */
-
-static bool
-is_one_of(const char *state, const char *list)
-{
-	size_t n;
-
-	for (; *list != '\0'; list += n + (list[n] == ' ')) {
-		n = strcspn(list, " ");
-		if (strncmp(state, list, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * "COPY t, line 3, column ...".  Only a hint: contents may look like this too, and the message may be translated; so a
- * row is tried alone before it counts as bad.
- */
-static size_t
-named_line(const char *context)
-{
-	const char *p = context == NULL ? NULL : strstr(context, "COPY ");
-	unsigned long n;
-
-	for (; p != NULL; p = strstr(p + 1, ", line "))
-		if (sscanf(p, ", line %lu", &n) == 1 && n > 0)
-			return n - 1;
-	return SIZE_MAX;
-}
-
-static enum db_status
-judge(struct db *db, const PGresult *r)
-{
-	struct pg *pg = db->conn;
-	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *what = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
-	enum db_status st = DB_FAILED;
-
-	pg->exists = state != NULL && strcmp(state, "23505") == 0;
-	pg->bad = named_line(PQresultErrorField(r, PG_DIAG_CONTEXT));
-	if (state == NULL || what == NULL)
-		return db_error(db, DB_AGAIN, "%s", PQresultErrorMessage(r));
-	if (PQstatus(pg->c) == CONNECTION_BAD || is_one_of(state, "08 40001 40P01 55P03 57P 53300"))
-		st = DB_AGAIN;
-	else if (is_one_of(state, "21 22 23 27 38 39 44 54 P0"))
-		st = DB_REFUSED;
-	else if (is_one_of(state, "0A 25006 28 2B 3D 3F 42"))
-		st = DB_USAGE;
-	return db_error(db, st, "%s%s%s", what, detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
-}
-
-static bool
-is_error(const PGresult *r)
-{
-	ExecStatusType t = PQresultStatus(r);
-
-	return t == PGRES_FATAL_ERROR || t == PGRES_BAD_RESPONSE || t == PGRES_NONFATAL_ERROR;
-}
-
-/* Take results to the last one.  The first error counts; keep (may be NULL) gets the last result. */
-static enum db_status
-finish(struct db *db, PGresult **keep)
-{
-	enum db_status st = DB_OK, more;
-	PGresult *r, *last = NULL;
-
-	while ((more = next_result(db, &r)) == DB_OK && r != NULL) {
-		if (is_error(r) && st == DB_OK)
-			st = judge(db, r);
-		PQclear(last);
-		last = r;
-	}
-	if (st == DB_OK)
-		st = more;
-	if (keep != NULL && st == DB_OK)
-		*keep = last;
-	else
-		PQclear(last);
-	return st;
-}
-
-static enum db_status
-run(struct db *db, const char *sql, const char *const *values, size_t n, PGresult **keep)
-{
-	struct pg *pg = db->conn;
-	enum db_status st;
-	int sent = n == 0 ? PQsendQuery(pg->c, sql) : PQsendQueryParams(pg->c, sql, (int)n, NULL, values, NULL, NULL, 0);
-
-	if (!sent)
-		return lost(db);
-	st = flush(db);
-	return st == DB_OK || st == DB_AGAIN ? finish(db, keep) : st;
-}
-
-static enum db_status
-pg_command(struct db *db, const char *sql)
-{
-	return run(db, sql, NULL, 0, NULL);
-}
 
 /* ---- tables ---- */
 
@@ -363,7 +38,7 @@ static enum db_status
 pg_describe(struct db *db, struct db_table *t)
 {
 	static const char sql[] = "SELECT a.attname, coalesce(nullif(y.typbasetype, 0), y.oid), y.typcategory, "
-	    "a.atthasdef OR a.attidentity <> '' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid "
+	    "a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid "
 	    "WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum";
 	struct buf name = { 0 };
 	const char *values[1];
@@ -376,7 +51,7 @@ pg_describe(struct db *db, struct db_table *t)
 		return db_error(db, DB_USAGE, "a table cannot be named %s: rows wait in one of this name", STAGING_NAME);
 	put_table(t, &name);
 	values[0] = buf_str(&name);
-	st = run(db, sql, values, 1, &r);
+	st = pg_run(db, sql, values, 1, &r);
 	buf_free(&name);
 	if (st != DB_OK)
 		return st;
@@ -443,7 +118,7 @@ put_copy_data(struct db *db, struct buf *b)
 
 	for (size_t at = 0; at < b->len && st == DB_OK; at += n) {
 		n = b->len - at < COPY_PIECE ? b->len - at : COPY_PIECE;
-		st = PQputCopyData(pg->c, b->p + at, (int)n) == 1 ? flush(db) : lost(db);
+		st = PQputCopyData(pg->c, b->p + at, (int)n) == 1 ? pg_flush(db) : pg_lost(db);
 	}
 	buf_clear(b);
 	return st;
@@ -482,11 +157,11 @@ start_copy(struct db *db, const struct db_load *l, struct buf *sql)
 	buf_adds(sql, " (");
 	db_put_names(l->table, l->use, l->n_use, sql);
 	buf_adds(sql, ") FROM STDIN");
-	st = PQsendQuery(pg->c, buf_str(sql)) ? flush(db) : lost(db);
-	while (st == DB_OK && (st = next_result(db, &r)) == DB_OK && r != NULL && PQresultStatus(r) == PGRES_COMMAND_OK)
+	st = PQsendQuery(pg->c, buf_str(sql)) ? pg_flush(db) : pg_lost(db);
+	while (st == DB_OK && (st = pg_next_result(db, &r)) == DB_OK && r != NULL && PQresultStatus(r) == PGRES_COMMAND_OK)
 		PQclear(r);
 	if (st == DB_OK && (r == NULL || PQresultStatus(r) != PGRES_COPY_IN))
-		st = r == NULL ? lost(db) : judge(db, r);
+		st = r == NULL ? pg_lost(db) : pg_judge(db, r);
 	PQclear(r);
 	/* Not a row's fault: none has been sent. */
 	return st == DB_REFUSED ? DB_FAILED : st;
@@ -520,7 +195,7 @@ merge_rows(struct db *db, struct db_load *l, uint64_t *changed)
 		buf_adds(&sql, "ctid");
 	}
 	db_put_conflict(l, &sql);
-	st = run(db, buf_str(&sql), NULL, 0, &r);
+	st = pg_run(db, buf_str(&sql), NULL, 0, &r);
 	((struct pg *)db->conn)->bad = SIZE_MAX;
 	buf_free(&sql);
 	if (st != DB_OK)
@@ -541,9 +216,9 @@ try_rows(struct db *db, struct db_load *l, size_t from, size_t to)
 
 	pg->fed = 0;
 	if (st == DB_OK)
-		st = PQputCopyEnd(pg->c, NULL) == 1 ? flush(db) : lost(db);
+		st = PQputCopyEnd(pg->c, NULL) == 1 ? pg_flush(db) : pg_lost(db);
 	if (st == DB_OK || st == DB_AGAIN)
-		st = finish(db, &r);
+		st = pg_finish(db, &r);
 	if (st == DB_OK)
 		changed = strtoull(PQcmdTuples(r), NULL, 10);
 	PQclear(r);
@@ -607,7 +282,7 @@ pg_has_table(struct db *db, const char *name, const char *rights, const char *cr
 	    "FROM to_regclass($1) AS t";
 	bool there, ours;
 	PGresult *r;
-	enum db_status st = run(db, sql, (const char *const[]){ name, rights }, 2, &r);
+	enum db_status st = pg_run(db, sql, (const char *const[]){ name, rights }, 2, &r);
 
 	if (st != DB_OK)
 		return st;
@@ -653,9 +328,9 @@ pg_claim(struct db *db, const char *table)
 	if (st == DB_USAGE)
 		return db_error(db, st, "llmutils_marks cannot be created or written: %s", buf_str(&db->error));
 	if (st == DB_OK && db->claimed)
-		st = run(db, again, (const char *const[]){ db->run }, 1, &r);
+		st = pg_run(db, again, (const char *const[]){ db->run }, 1, &r);
 	else if (st == DB_OK)
-		st = run(db, first, (const char *const[]){ db->load_id, table, db->run }, 3, &r);
+		st = pg_run(db, first, (const char *const[]){ db->load_id, table, db->run }, 3, &r);
 	if (st != DB_OK)
 		return st == DB_REFUSED ? DB_USAGE : st;
 	st = PQntuples(r) == 1 ? DB_OK : db_lost_claim(db);
@@ -707,7 +382,7 @@ commit(struct db *db, const struct db_load *l)
 	buf_adds(&sql, "COMMIT");
 	db->unsure = true;
 	pg->unstoppable = true;
-	st = run(db, buf_str(&sql), NULL, 0, &r);
+	st = pg_run(db, buf_str(&sql), NULL, 0, &r);
 	pg->unstoppable = false;
 	buf_free(&sql);
 	if (st != DB_AGAIN)
@@ -771,7 +446,7 @@ settle(struct db *db, const struct db_load *l, bool *in)
 		    "knows whether the last batch was written");
 	buf_addf(&sql, "INSERT INTO llmutils_loads (ticket, at) VALUES ('%s', now() + interval '1 year') ON CONFLICT (ticket) DO NOTHING; "
 	    "SELECT at < now() + interval '30 days' FROM llmutils_loads WHERE ticket = '%s'", db->ticket, db->ticket);
-	st = run(db, buf_str(&sql), NULL, 0, &r);
+	st = pg_run(db, buf_str(&sql), NULL, 0, &r);
 	buf_free(&sql);
 	if (st != DB_OK)
 		return st;
@@ -861,7 +536,7 @@ pg_load(struct db *db, struct db_load *l)
 
 	db->fed_since = 0;
 	if (st != DB_OK)
-		pg_end(db);
+		pg_close(db);
 	else
 		db->begun = true;
 	return st;
@@ -879,7 +554,7 @@ pg_end_loads(struct db *db)
 	pg->unstoppable = true;
 	if (pg->begun) {
 		PQputCopyEnd(pg->c, "the input has not come to its end");
-		(void)finish(db, NULL);
+		(void)pg_finish(db, NULL);
 		buf_adds(&sql, "ROLLBACK; ");
 	}
 	/* Others' that were killed, or lost an answer. */
@@ -924,13 +599,13 @@ take_rows(struct db *db, db_sink *sink, void (*idle)(void *), void *arg)
 	for (;;) {
 		if (PQisBusy(pg->c))
 			idle(arg);
-		if ((st = next_result(db, &r)) != DB_OK || r == NULL)
+		if ((st = pg_next_result(db, &r)) != DB_OK || r == NULL)
 			break;
 		if (PQresultStatus(r) == PGRES_SINGLE_TUPLE) {
 			put_row(r, &names, &line);
 			sink(arg, line.p, line.len);
-		} else if (is_error(r)) {
-			bad = judge(db, r);
+		} else if (pg_is_error(r)) {
+			bad = pg_judge(db, r);
 		} else if (PQresultStatus(r) == PGRES_COPY_OUT || PQresultStatus(r) == PGRES_COPY_IN) {
 			bad = db_error(db, DB_USAGE, "COPY to or from the client is for psql");
 			PQclear(r);
@@ -950,8 +625,8 @@ run_statement(struct db *db, const struct buf *sql, const char *const *values, s
 	enum db_status st;
 
 	if (!PQsendQueryParams(pg->c, sql->p, (int)n, NULL, values, NULL, NULL, 0) || !PQsetSingleRowMode(pg->c))
-		return lost(db);
-	st = flush(db);
+		return pg_lost(db);
+	st = pg_flush(db);
 	return st == DB_OK || st == DB_AGAIN ? take_rows(db, sink, idle, arg) : st;
 }
 
@@ -994,7 +669,7 @@ pg_query(struct db *db, const char *text, const struct db_param *param, size_t n
 }
 
 const struct db_engine db_postgres = {
-	.open = pg_begin, .close = pg_end, .describe = pg_describe, .create = pg_create, .claim = pg_claim, .feed = pg_feed, .load = pg_load,
+	.open = pg_open, .close = pg_close, .describe = pg_describe, .create = pg_create, .claim = pg_claim, .feed = pg_feed, .load = pg_load,
 	.end_loads = pg_end_loads, .query = pg_query,
 	.name_max = 63, .holds_nul = false,
 };
