@@ -228,6 +228,7 @@ explain(const struct answer *a, struct oauth_error *e)
 		buf_addf(&e->text, ": %s", hint);
 	if (url != NULL)
 		buf_addf(&e->text, ": open %s", url);
+	buf_one_line(&e->text, 0);
 	free(text);
 	free(url);
 }
@@ -308,20 +309,10 @@ ask(struct oauth *o, struct http_request rq, struct answer *a, struct oauth_erro
 }
 
 static void
-put_param(struct buf *b, const char *name, const char *value)
-{
-	if (b->len != 0)
-		buf_addc(b, '&');
-	buf_adds(b, name);
-	buf_addc(b, '=');
-	http_escape(b, value);
-}
-
-static void
 put_app(const struct oauth *o, struct buf *form)
 {
-	put_param(form, "client_id", o->app->id);
-	put_param(form, "client_secret", o->app->secret);
+	http_put_param(form, "client_id", o->app->id);
+	http_put_param(form, "client_secret", o->app->secret);
 }
 
 static enum oauth_result
@@ -401,8 +392,8 @@ oauth_refresh(struct oauth *o, const char *refresh, struct oauth_tokens *t, stru
 {
 	struct buf form = { 0 };
 
-	put_param(&form, "grant_type", "refresh_token");
-	put_param(&form, "refresh_token", refresh);
+	http_put_param(&form, "grant_type", "refresh_token");
+	http_put_param(&form, "refresh_token", refresh);
 	return get_tokens(o, &form, t, e);
 }
 
@@ -425,13 +416,13 @@ oauth_authorize_url(const struct oauth *o, const char *redirect, const char *sco
 {
 	struct buf query = { 0 };
 
-	put_param(&query, "client_id", o->app->id);
-	put_param(&query, "response_type", "code");
-	put_param(&query, "redirect_uri", redirect);
-	put_param(&query, "scope", scope);
-	put_param(&query, "state", state);
-	put_param(&query, "code_challenge", challenge);
-	put_param(&query, "code_challenge_method", "S256");
+	http_put_param(&query, "client_id", o->app->id);
+	http_put_param(&query, "response_type", "code");
+	http_put_param(&query, "redirect_uri", redirect);
+	http_put_param(&query, "scope", scope);
+	http_put_param(&query, "state", state);
+	http_put_param(&query, "code_challenge", challenge);
+	http_put_param(&query, "code_challenge_method", "S256");
 	buf_addf(out, "%s" AUTHORIZE_PATH "?%s", o->app->accounts, buf_str(&query));
 	buf_free(&query);
 }
@@ -441,10 +432,10 @@ oauth_exchange(struct oauth *o, const char *code, const char *redirect, const ch
 {
 	struct buf form = { 0 };
 
-	put_param(&form, "grant_type", "authorization_code");
-	put_param(&form, "code", code);
-	put_param(&form, "redirect_uri", redirect);
-	put_param(&form, "code_verifier", verifier);
+	http_put_param(&form, "grant_type", "authorization_code");
+	http_put_param(&form, "code", code);
+	http_put_param(&form, "redirect_uri", redirect);
+	http_put_param(&form, "code_verifier", verifier);
 	return get_tokens(o, &form, t, e);
 }
 
@@ -468,7 +459,7 @@ oauth_device_begin(struct oauth *o, const char *scope, struct oauth_device *d, s
 
 	*d = (struct oauth_device){ 0 };
 	put_app(o, &form);
-	put_param(&form, "scope", scope);
+	http_put_param(&form, "scope", scope);
 	result = post_form(o, "device_authorization", o->app->accounts, DEVICE_PATH, &form, &a, e);
 	if (result == OAUTH_OK) {
 		d->code = token_of(a.object, "device_code");
@@ -497,8 +488,8 @@ oauth_device_poll(struct oauth *o, const struct oauth_device *d, struct oauth_to
 	char *error;
 
 	*t = (struct oauth_tokens){ 0 };
-	put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-	put_param(&form, "device_code", d->code);
+	http_put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+	http_put_param(&form, "device_code", d->code);
 	put_app(o, &form);
 	result = post_token(o, &form, &a, e);
 	if (result == OAUTH_OK) {

@@ -24,14 +24,9 @@ wrong(struct spreadsheet *s, enum feishu_result result, const char *what)
 static char *
 text_member(struct span object, const char *name)
 {
-	struct buf b = { 0 };
 	struct span v;
 
-	if (!json_member(object, name, strlen(name), &v) || !json_is_string(v))
-		return NULL;
-	json_decode(json_inside(v), &b);
-	(void)buf_str(&b);
-	return b.p;
+	return json_member(object, name, strlen(name), &v) ? json_text(v) : NULL;
 }
 
 /* A count or an index, at most max. */

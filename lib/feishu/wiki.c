@@ -2,18 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "json/str.h"
-
-static char *
-text_of(struct span string)
-{
-	struct buf b = { 0 };
-
-	json_decode(json_inside(string), &b);
-	(void)buf_str(&b);
-	return b.p;
-}
 
 enum feishu_result
 wiki_resolve(struct feishu *f, const char *node, struct wiki_node *n, struct feishu_reply *r)
@@ -34,8 +23,8 @@ wiki_resolve(struct feishu *f, const char *node, struct wiki_node *n, struct fei
 		buf_adds(&r->error, "Feishu's answer holds no node");
 		return FEISHU_GAVE_UP;
 	}
-	n->type = text_of(type);
-	n->token = text_of(token);
+	n->type = json_text(type);
+	n->token = json_text(token);
 	return FEISHU_OK;
 }
 

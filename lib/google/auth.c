@@ -49,16 +49,9 @@ struct google_auth {
 static char *
 text_in(struct span object, const char *name)
 {
-	struct buf b = { 0 };
 	struct span v;
-	char *text;
 
-	if (!json_member(object, name, strlen(name), &v) || !json_is_string(v))
-		return NULL;
-	json_decode(json_inside(v), &b);
-	text = mem_dup(b.p == NULL ? "" : b.p, b.len);
-	wipe_buf(&b);
-	return text;
+	return json_member(object, name, strlen(name), &v) ? json_text(v) : NULL;
 }
 
 static struct span
@@ -84,16 +77,6 @@ text_or(const struct google_auth *a, const char *name, const char *otherwise)
 
 /* ---- asking ---- */
 
-static void
-put_param(struct buf *b, const char *name, const char *value)
-{
-	if (b->len != 0)
-		buf_addc(b, '&');
-	buf_adds(b, name);
-	buf_addc(b, '=');
-	http_escape(b, value);
-}
-
 /* What the service says of an error: {"error":"invalid_grant","error_description":"..."} or {"error":{"message":...}}. */
 static void
 put_refusal(const char *what, struct http_response *r, struct buf *error)
@@ -101,6 +84,7 @@ put_refusal(const char *what, struct http_response *r, struct buf *error)
 	struct scan s = { 0 };
 	struct span body;
 	char *code = NULL, *words = NULL;
+	size_t from = error->len;
 
 	if (r->status == 0 || !json_scan_answer(&r->body, &s)) {
 		buf_addf(error, "%s: %s", what, r->error[0] != '\0' ? r->error : "no usable answer");
@@ -121,6 +105,7 @@ put_refusal(const char *what, struct http_response *r, struct buf *error)
 	}
 	if (r->status != 0)
 		buf_addf(error, " (HTTP %ld)", r->status);
+	buf_one_line(error, from);
 	wipe_text(code);
 	wipe_text(words);
 	scan_free(&s);
@@ -259,7 +244,8 @@ static EVP_PKEY *
 private_key(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	char none[] = "";	/* without a pass phrase OpenSSL would ask for one at the terminal */
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, none);
 
 	BIO_free(bio);
 	return key;
@@ -324,8 +310,8 @@ ask_as_service(struct google_auth *a, struct buf *error)
 	enum google_result st = GOOGLE_REFUSED;
 
 	if (put_assertion(a, &jwt)) {
-		put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
-		put_param(&form, "assertion", buf_str(&jwt));
+		http_put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+		http_put_param(&form, "assertion", buf_str(&jwt));
 		st = post_form(a, "token", url, &form, error);
 	} else {
 		buf_addf(error, "%s: its private_key is no RSA key", a->path);
@@ -345,11 +331,11 @@ ask_as_user(struct google_auth *a, struct buf *error)
 	struct buf form = { 0 };
 	enum google_result st;
 
-	put_param(&form, "grant_type", "refresh_token");
+	http_put_param(&form, "grant_type", "refresh_token");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *value = text_of(a, names[i]);
 
-		put_param(&form, names[i], value == NULL ? "" : value);
+		http_put_param(&form, names[i], value == NULL ? "" : value);
 		wipe_text(value);
 	}
 	st = post_form(a, "token", url, &form, error);
@@ -459,12 +445,12 @@ exchange(struct google_auth *a, const char *subject, bool impersonates, struct b
 	struct buf form = { 0 };
 	enum google_result st;
 
-	put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
-	put_param(&form, "audience", audience);
-	put_param(&form, "scope", impersonates ? GOOGLE_SCOPE_ALL : a->scope);
-	put_param(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
-	put_param(&form, "subject_token", subject);
-	put_param(&form, "subject_token_type", type);
+	http_put_param(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
+	http_put_param(&form, "audience", audience);
+	http_put_param(&form, "scope", impersonates ? GOOGLE_SCOPE_ALL : a->scope);
+	http_put_param(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
+	http_put_param(&form, "subject_token", subject);
+	http_put_param(&form, "subject_token_type", type);
 	st = post_form(a, "token exchange", url, &form, error);
 	free(url);
 	free(audience);

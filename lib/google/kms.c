@@ -180,6 +180,7 @@ explain(const struct call *c, const struct http_response *r, struct buf *error)
 	struct scan s = { 0 };
 	const struct member *e;
 	struct span message, status = { "", 0 };
+	size_t from = error->len;
 
 	buf_addf(error, "KMS: %s: ", c->name);
 	if (c->wrong != NULL) {
@@ -195,6 +196,7 @@ explain(const struct call *c, const struct http_response *r, struct buf *error)
 	} else {
 		buf_addf(error, "HTTP %ld, and not in its form %s", r->status, r->error);
 	}
+	buf_one_line(error, from);
 	scan_free(&s);
 	buf_free(&copy);
 }

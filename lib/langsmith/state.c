@@ -14,13 +14,8 @@ static char *
 string_of(struct span object, const char *name)
 {
 	struct span v;
-	struct buf b = { 0 };
 
-	if (!json_member(object, name, strlen(name), &v) || !json_is_string(v))
-		return NULL;
-	json_decode(json_inside(v), &b);
-	(void)buf_str(&b);
-	return b.p;
+	return json_member(object, name, strlen(name), &v) ? json_text(v) : NULL;
 }
 
 static bool
@@ -66,14 +61,19 @@ parse_done(struct span list, struct ids *done)
 {
 	struct json_iter it;
 	struct span v;
+	struct buf id = { 0 };
+	bool ok = list.p[0] == '[';
 
-	if (list.p[0] != '[')
-		return false;
-	it = json_open(list);
-	while (json_next_element(&it, &v))
-		if (!json_is_string(v) || ids_add(done, v.p + 1, v.len - 2) == NULL)
-			return false;
-	return true;
+	if (ok)
+		it = json_open(list);
+	while (ok && json_next_element(&it, &v)) {
+		buf_clear(&id);
+		if (json_is_string(v))
+			json_decode(json_inside(v), &id);
+		ok = ids_add(done, buf_str(&id), strlen(buf_str(&id))) != NULL;	/* none: it is empty */
+	}
+	buf_free(&id);
+	return ok;
 }
 
 static bool

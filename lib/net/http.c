@@ -148,6 +148,16 @@ http_escape(struct buf *b, const char *value)
 	}
 }
 
+void
+http_put_param(struct buf *b, const char *name, const char *value)
+{
+	if (b->len != 0)
+		buf_addc(b, '&');
+	buf_adds(b, name);
+	buf_addc(b, '=');
+	http_escape(b, value);
+}
+
 enum http_verdict
 http_judge(const struct http_request *rq, const struct http_response *r, int64_t *wait_ms)
 {

@@ -128,5 +128,7 @@ bool	 http_pause(struct http *h, int64_t ms);
 char	*http_url(const char *base, const char *path);
 /* Append value to a query string, percent-encoded (RFC 3986 unreserved characters stay). */
 void	 http_escape(struct buf *b, const char *value);
+/* Append name=value to a query string or form that holds nothing else, behind '&' if it is not the first. */
+void	 http_put_param(struct buf *b, const char *name, const char *value);
 
 #endif
