@@ -133,7 +133,7 @@ done
 cat big big big big >many/archive/2025-12-04_errors_20260102T030405.000006Z.json
 gzip -c many/archive/2025-12-06_errors_20260102T030405.000006Z.json >many/archive/2025-12-06_errors_20260102T030405.000006Z.json.gz
 echo other | gzip -c >many/archive/2025-12-07_errors_20260102T030405.000006Z.json.gz
-for left in .compress.tmp .compress.1.tmp .compress.63.tmp; do echo half >many/archive/$left; done
+for left in .compress.tmp .compress.1.tmp .compress.127.tmp; do echo half >many/archive/$left; done
 contents many | sort >want
 for j in 1 2 5; do
 	rm -rf j; cp -a many j

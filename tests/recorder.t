@@ -35,4 +35,9 @@ rec-cat --dir tree --errors 2>/dev/null >errors
 grep '"success":false' merged >failed
 is 'and those that failed' "$(ids errors | cksum)" "$(ids failed | cksum)"
 
+# Loading libcrypto would take longer than all else that a small run does.
+for tool in rec-write rec-cat rec-stat rec-rotate msg-join; do
+	ok "$tool links little" sh -c "! ldd '$B/$tool' | grep -E 'libcurl|libjq|libcrypto|libssl|libpq|sqlite'"
+done
+
 done_testing

@@ -60,15 +60,16 @@ cat_release(struct cat *c)
 void
 cat_put(struct cat *c, struct span text, bool stays)
 {
-	bool newline = text.p[text.len] == '\n';
+	bool newline;
 
 	c->written++;
-	if (!stays || !newline || c->run.len == 0 || text.p != c->run.p + c->run.len || c->run.len > RUN)
+	if (!stays || c->run.len == 0 || text.p != c->run.p + c->run.len || c->run.len > RUN)
 		cat_release(c);
-	if (stays && newline) {
+	if (stays) {	/* nothing of it is touched: it has left the cache */
 		c->run = (struct span){ text.p - c->run.len, c->run.len + text.len + 1 };
 		return;
 	}
+	newline = text.p[text.len] == '\n';
 	std_put(&c->out, text.p, text.len + newline);
 	if (!newline)
 		std_put(&c->out, "\n", 1);

@@ -27,8 +27,8 @@ struct cat {
 /* Is this record (or line) wanted?  failed: as in walk_line. */
 bool	cat_selects(struct cat *c, struct span text, bool failed);
 /*
- * Write a record; the byte behind its text can be read (its newline, mostly).  stays: the text is valid until cat_release, so that what
- * lies together is written together.
+ * Write a record; the byte behind its text can be read (its newline, mostly).  stays: it is a newline, and both are valid until
+ * cat_release, so that what lies together is written together.
  */
 void	cat_put(struct cat *c, struct span text, bool stays);
 void	cat_release(struct cat *c);

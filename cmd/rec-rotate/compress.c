@@ -4,7 +4,8 @@
  * the gzip file; the next run goes on from there.
  *
  * Threads take block after block, those of the next file when this one has no more: who finishes a file's last block ends the file,
- * and waits for the disk, while others go on.  What was done is told in the order of files.
+ * and waits for the disk.  So that --jobs of them compress meanwhile there are up to twice as many; what a thread needs to compress is
+ * passed on.  What was done is told in the order of files.
  */
 
 #include <errno.h>
@@ -24,8 +25,8 @@
 #include "store/gzip.h"
 
 #define PIECE		(256u << 10)
-#define TEMPS		64	/* as many as --jobs can be: each file in work has one, and a thread at least */
-#define TEMP_SIZE	(sizeof TREE_ARCHIVE + sizeof ".compress.00.tmp")
+#define TEMPS		128	/* twice what --jobs can be: each file in work has one, and a thread at least */
+#define TEMP_SIZE	(sizeof TREE_ARCHIVE + sizeof ".compress.000.tmp")
 
 struct file {
 	char	*path, *gz_path;	/* in the tree; owned */
@@ -53,6 +54,9 @@ struct queue {
 	size_t	 begun, told;		/* parts */
 	struct file *current;		/* has blocks to take */
 	bool	 temp[TEMPS];		/* in use */
+	struct packer **packer;		/* those that no thread has, NULL: to be made; owned */
+	size_t	 n_packers;
+	pthread_cond_t more;		/* of them, or there is nothing more to do */
 	uint64_t files, done, total;	/* for the bar; bytes */
 };
 
@@ -350,39 +354,52 @@ take(struct queue *q, size_t *i)
 	return f;
 }
 
+/* The same, with a packer for it. */
+static struct file *
+wait_and_take(struct queue *q, size_t *i)
+{
+	while (q->n_packers == 0)
+		pthread_cond_wait(&q->more, &q->lock);
+	return take(q, i);
+}
+
 static void *
 work(void *arg)
 {
 	struct queue *q = arg;
-	struct packer *w = packer_new();
 	struct file *f;
 	size_t i;
 
 	pthread_mutex_lock(&q->lock);
-	while ((f = take(q, &i)) != NULL) {
+	while ((f = wait_and_take(q, &i)) != NULL) {
+		struct packer *w = q->packer[--q->n_packers];
 		bool good;
 
 		pthread_mutex_unlock(&q->lock);
+		if (w == NULL)
+			w = packer_new();
 		good = pack_block(&f->pack, i, w);
 		pthread_mutex_lock(&q->lock);
+		q->packer[q->n_packers++] = w;
 		q->done += pack_len(&f->pack, i);
 		progress_show(q->files, q->done, q->total);
 		if (!good && q->current == f)
 			q->current = NULL;
 		if (--f->busy != 0 || q->current == f)
 			continue;
+		pthread_cond_signal(&q->more);
 		pthread_mutex_unlock(&q->lock);
 		end_temp(q->r, f);
 		pthread_mutex_lock(&q->lock);
 		end_file(q, f);
 	}
+	pthread_cond_signal(&q->more);	/* who wakes finds nothing either, and wakes the next */
 	pthread_mutex_unlock(&q->lock);
-	packer_free(w);
 	return NULL;
 }
 
-/* Sum up what there is to do.  Returns how many threads it is enough for, at most --jobs. */
-static int
+/* Sum up what there is to do.  Returns the number of blocks. */
+static size_t
 count(struct queue *q)
 {
 	const struct run *r = q->r;
@@ -402,38 +419,50 @@ count(struct queue *q)
 		}
 	}
 	buf_free(&path);
-	return blocks < (size_t)r->jobs ? (int)blocks : r->jobs;
+	return blocks;
 }
 
-/* By several threads, the first of which is the one that calls. */
-static void
-run_threads(struct queue *q, int n)
+static size_t
+smaller(size_t a, size_t b)
 {
-	pthread_t *thread = mem_zero((size_t)n + 1, sizeof *thread);
-	int started = 1;
+	return a < b ? a : b;
+}
 
+/* By several threads, the first of which is the one that calls; --jobs 1 is that one alone. */
+static void
+run_threads(struct queue *q, size_t blocks, size_t jobs)
+{
+	size_t n = jobs == 1 ? 1 : smaller(2 * jobs, blocks), started = 1;
+	pthread_t *thread = mem_zero(n + 1, sizeof *thread);
+
+	q->packer = mem_zero(jobs, sizeof *q->packer);
+	q->n_packers = jobs;
 	while (started < n && pthread_create(&thread[started], NULL, work, q) == 0)
 		started++;
 	work(q);
-	for (int i = 1; i < started; i++)
+	for (size_t i = 1; i < started; i++)
 		pthread_join(thread[i], NULL);
+	while (jobs > 0)
+		packer_free(q->packer[--jobs]);
+	free(q->packer);
 	free(thread);
 }
 
 void
 compress_all(struct run *r)
 {
-	struct queue q = { .r = r, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct queue q = { .r = r, .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
 	run_list_archive(r, &q.parts);
 	q.file = mem_zero(q.parts.n + 1, sizeof *q.file);
 	progress_start((enum progress_when)r->progress, "files");
-	run_threads(&q, count(&q));
+	run_threads(&q, count(&q), (size_t)r->jobs);
 	if (q.current != NULL) {
 		end_temp(r, q.current);
 		end_file(&q, q.current);
 	}
 	progress_clear();
+	pthread_cond_destroy(&q.more);
 	pthread_mutex_destroy(&q.lock);
 	free(q.file);
 	tree_parts_free(&q.parts);

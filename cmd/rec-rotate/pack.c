@@ -154,6 +154,8 @@ packer_new(void)
 void
 packer_free(struct packer *w)
 {
+	if (w == NULL)
+		return;
 	gzip_free(w->z);
 	free(w->block);
 	free(w->member);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,6 +15,7 @@
 
 #define GZ_BLOCK	(GZIP_BLOCK + PIECE)	/* of gzip data: a whole member and what was left of the one before, inflated in place */
 #define PIECE		(256u << 10)		/* that is looked at at once; it stays in the L2 cache */
+#define LARGE		(1 << 20)		/* a file for which mem_large is worth its time */
 
 /* Where a part's bytes come from. */
 struct source {
@@ -159,13 +161,13 @@ take(struct part *p, struct part_shared *s, const struct scan *scan, struct span
 	*e = (struct entry){
 		.line = { .us = r.us, .response_ms = -1, .stage = r.stage, .staged = r.staged, .success = r.success, .failed = r.failed,
 		    .error = r.error.p != NULL },
-		.part = p, .at = at, .len = (uint32_t)text.len, .reached = r.stage,
+		.part = p, .at = at, .len = (uint32_t)text.len, .whole = text.p[text.len] == '\n', .reached = r.stage,
 	};
 	if (r.timestamp.p == NULL)
 		e->line.us = p->n == 1 ? INT64_MIN : e[-1].line.us;
-	if (r.response_time.p != NULL)
-		e->line.response_ms = strtof(r.response_time.p, NULL);
-	if (r.session.p != NULL)
+	if (s->walk->measures)
+		e->line.response_ms = rec_response_ms(&r);
+	if (s->walk->measures && r.session.p != NULL)
 		e->line.session = fingerprint_text(s->seed, rec_session_text(&r, scratch)).a | 1;
 	if (s->walk->fold) {
 		e->id = rec_key(&r, s->seed, scratch);
@@ -180,11 +182,14 @@ max_line(const struct part_shared *s)
 	return s->walk->max_line != 0 ? s->walk->max_line : WALK_LINE;
 }
 
-/* The lines from q, which is that byte of the part's text, to end. */
+/*
+ * The lines from q, which is that byte of the part's text, to end.  Behind them is no padding but the next lines; at worst that makes them
+ * look as if they were no UTF-8, and each is checked by itself.
+ */
 static void
 take_lines(struct part *p, struct part_shared *s, struct scan *scan, const char *q, const char *end, uint64_t at_q, struct buf *scratch)
 {
-	bool utf8_ok = scan_utf8(q, (size_t)(end - q)) == NULL;
+	bool utf8_ok = scan_block(scan, q, (size_t)(end - q));
 	const char *from = q;
 	struct span line;
 
@@ -264,11 +269,14 @@ void
 part_read(struct part *p, struct part_shared *s)
 {
 	struct source src;
+	struct stat st;
 
 	if (source_open(&src, p, s->walk->tree) == -1) {
 		add_bad(p, 0, strerror(errno));
 		return;
 	}
+	if (src.fd != -1 && fstat(src.fd, &st) == 0 && st.st_size >= LARGE)
+		mem_large();
 	if (src.left != 0)
 		read_lines(p, s, &src);
 	gunzip_free(src.gz);

@@ -20,6 +20,7 @@ struct entry {
 	const struct part *part;
 	uint64_t at;			/* of its text in the part */
 	uint32_t len;			/* without the newline */
+	bool	 whole;			/* its newline follows at once */
 	bool	 joined;		/* it is a later line of another entry's record */
 	bool	 late;			/* its id stands in the two days before, too */
 	enum rec_stage reached;		/* of a record's first line: by all its lines */

@@ -1,5 +1,6 @@
 #include "recorder/record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/when.h"
@@ -173,7 +174,7 @@ rec_read(struct rec *r, const struct scan *scan, struct buf *scratch)
 	pick(scan, v);
 	*r = (struct rec){
 		.id = v[ID], .timestamp = v[TIMESTAMP], .session = v[SESSION], .message_id = v[MESSAGE], .error = v[ERROR],
-		.prompt = v[PROMPT], .role = v[ROLE], .step = v[STEP], .round = v[ROUND],
+		.prompt = v[PROMPT], .metrics = v[METRICS], .role = v[ROLE], .step = v[STEP], .round = v[ROUND],
 	};
 	if (!drop_unless(&r->id, r->id.p != NULL && is_scalar(r->id)))
 		wrong = "id is neither a string nor a number";
@@ -182,9 +183,6 @@ rec_read(struct rec *r, const struct scan *scan, struct buf *scratch)
 	if (!drop_unless(&r->timestamp, r->timestamp.p != NULL && read_time(r, scratch)))
 		wrong = "timestamp is not a time, such as \"2025-12-07T12:24:08.275173\"";
 	read_stage(r, v);
-	if (v[METRICS].p == NULL || !JSON_MEMBER(v[METRICS], "response_time_ms", &r->response_time) ||
-	    !is_number(r->response_time))
-		r->response_time = (struct span){ NULL, 0 };
 	r->success = v[SUCCESS].p != NULL && is_true(v[SUCCESS]);
 	r->failed = r->error.p != NULL || (r->stage != STAGE_STARTED && v[SUCCESS].p != NULL && is_false(v[SUCCESS]));
 	return wrong;
@@ -203,6 +201,16 @@ rec_session_text(const struct rec *r, struct buf *scratch)
 	buf_clear(scratch);
 	json_decode(s, scratch);
 	return (struct span){ scratch->p, scratch->len };
+}
+
+float
+rec_response_ms(const struct rec *r)
+{
+	struct span ms;
+
+	if (r->metrics.p == NULL || !JSON_MEMBER(r->metrics, "response_time_ms", &ms) || !is_number(ms))
+		return -1;
+	return strtof(ms.p, NULL);
 }
 
 struct fingerprint

@@ -20,7 +20,7 @@ enum rec_stage { STAGE_STARTED, STAGE_COMPLETED, STAGE_FINALIZED };
 
 /* Spans are JSON values in the record's text; p is NULL where the member is absent, null or "" ("" is a session_id, though). */
 struct rec {
-	struct span id, timestamp, session, message_id, error, prompt, response_time;
+	struct span id, timestamp, session, message_id, error, prompt, metrics;
 	struct span role, step, round;
 	enum rec_stage stage;
 	bool	 staged;	/* the stage is written in the line */
@@ -38,6 +38,9 @@ const char *rec_read(struct rec *r, const struct scan *scan, struct buf *scratch
 
 /* The session's id as text: a string's decoded text, else the number's own.  Points into scratch or the record. */
 struct span rec_session_text(const struct rec *r, struct buf *scratch);
+
+/* performance_metrics.response_time_ms; negative: none. */
+float	rec_response_ms(const struct rec *r);
 
 /* What tells records apart: the id; without one the zero fingerprint. */
 struct fingerprint rec_key(const struct rec *r, struct keyseed seed, struct buf *scratch);

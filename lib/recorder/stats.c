@@ -180,6 +180,7 @@ stats_read(struct stats *s, struct walk *w, void (*step)(void *ctx, uint64_t rec
 	mine.kind = TREE_BY_DATE;
 	mine.fold = true;
 	mine.texts = false;
+	mine.measures = true;
 	mine.ctx = &c;
 	mine.record = count_record;
 	mine.bad = tell_bad;

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/sig.h"
 #include "base/when.h"
 
@@ -133,12 +133,11 @@ tree_is_day(const char *s, size_t len)
 static void
 add_hash(struct span id, struct buf *out)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	unsigned char hash[SHA256_LEN];
 
-	EVP_Digest(id.p, id.len, hash, &n, EVP_sha256(), NULL);
+	sha256(id.p, id.len, hash);
 	buf_adds(out, "%~");
-	for (unsigned i = 0; i < n; i++)
+	for (size_t i = 0; i < sizeof hash; i++)
 		buf_addf(out, "%02x", hash[i]);
 }
 

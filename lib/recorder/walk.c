@@ -280,15 +280,12 @@ read_parts(void *arg)
 	return NULL;
 }
 
-/* With one job, or where threads cannot be had, the caller reads (wait_for). */
+/* With one job or one part, or where threads cannot be had, the caller reads (wait_for). */
 static void
 start_threads(struct walking *g)
 {
 	struct queue *q = &g->queue;
 
-	pthread_mutex_init(&q->mutex, NULL);
-	pthread_cond_init(&q->changed, NULL);
-	q->thread = mem_zero((size_t)g->w->jobs, sizeof *q->thread);
 	while (g->w->jobs > 1 && q->n_threads < g->w->jobs &&
 	    pthread_create(&q->thread[q->n_threads], NULL, read_parts, g) == 0)
 		q->n_threads++;
@@ -334,6 +331,8 @@ queue_days(struct walking *g, size_t i)
 	}
 	pthread_cond_broadcast(&q->changed);
 	pthread_mutex_unlock(&q->mutex);
+	if (q->n_threads == 0 && q->n > 1)
+		start_threads(g);
 	return r;
 }
 
@@ -508,7 +507,7 @@ give_records(struct walking *g, const struct day *d)
 		rec.line = r->line;
 		rec.text = g->w->texts ? r->text : NULL;
 		rec.n = r->n;
-		rec.stays = g->w->texts && r->text[0].p != r->scratch[0].p;
+		rec.stays = g->w->texts && e->whole && r->text[0].p != r->scratch[0].p;
 		if (!g->w->record(g->w->ctx, &rec))
 			return 1;
 	}
@@ -552,6 +551,8 @@ walk_days(struct walking *g)
 {
 	int r = list_days(g);
 
+	if (g->n_days > 1)
+		start_threads(g);
 	for (size_t i = 0; r == 0 && i < g->n_days; i++) {
 		struct day *d = &g->day[i];
 
@@ -577,7 +578,9 @@ walk_run(struct walk *w, char **path)
 	g.shared.seed = keyseed_random();
 	if (w->session != NULL)
 		g.session = mem_dup(w->session, strlen(w->session));
-	start_threads(&g);
+	pthread_mutex_init(&g.queue.mutex, NULL);
+	pthread_cond_init(&g.queue.changed, NULL);
+	g.queue.thread = mem_zero((size_t)w->jobs, sizeof *g.queue.thread);
 	r = walk_days(&g);
 	saved = errno;
 	*path = NULL;

@@ -27,8 +27,8 @@
 /* What is kept of a line beside its text. */
 struct walk_line {
 	int64_t	 us;		/* the time; see record.h */
-	uint64_t session;	/* a hash of session_id; 0: none */
-	float	 response_ms;	/* performance_metrics.response_time_ms; negative: none */
+	uint64_t session;	/* a hash of session_id; 0: none, as where measures is not set */
+	float	 response_ms;	/* rec_response_ms; negative: none */
 	enum rec_stage stage;
 	bool	 staged, success, failed;	/* as in record.h */
 	bool	 error;		/* it has an error message */
@@ -39,7 +39,7 @@ struct walk_record {
 	const struct walk_line *const *line;	/* in the order of time */
 	const struct span *text;	/* of each line, from { to }, readable and padded behind it as json/scan.h wants; NULL without texts */
 	size_t	 n;		/* 1 unless folded */
-	bool	 stays;		/* the first text is valid until released is called */
+	bool	 stays;		/* the first text, and its newline right behind it, is valid until released is called */
 };
 
 struct walk {
@@ -49,6 +49,7 @@ struct walk {
 	const char *from, *to;	/* days, both included; NULL: no bound */
 	bool	 fold;
 	bool	 texts;		/* keep the lines' text */
+	bool	 measures;	/* find out a line's session and response_ms */
 	int	 jobs;		/* threads, at least 1 */
 	size_t	 max_line;	/* bytes; 0: WALK_LINE */
 	size_t	 max_text;	/* bytes of text in memory; 0: WALK_TEXT */
