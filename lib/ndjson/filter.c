@@ -18,6 +18,7 @@
 #include "ndjson/reject.h"
 
 #define YIELDS	200
+#define SMALL	(512 << 10)	/* a file that is done before another thread has started */
 #define N_SLOTS	2	/* a worker has */
 
 struct bad_line {
@@ -248,7 +249,7 @@ choose_jobs(const struct filter_opts *o, int fd)
 {
 	struct stat st;
 
-	if (o->jobs == 0 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)))
+	if (o->jobs == 0 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < SMALL))
 		return 1;
 	return opt_jobs(o->jobs);
 }
