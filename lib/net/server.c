@@ -135,6 +135,8 @@ on_connection(void *arg, struct MHD_Connection *conn, void **context, enum MHD_C
 		pthread_mutex_lock(&s->lock);
 		s->clients++;
 		enqueue(&s->queue, c, s->opts.client_ms);
+		if (s->stopping)
+			(void)shutdown(c->fd, SHUT_RDWR);
 		pthread_mutex_unlock(&s->lock);
 		*context = c;
 	} else if (c != NULL) {
@@ -983,8 +985,8 @@ void
 server_stop(struct server *s, int64_t ms)
 {
 	struct timespec until;
-	int fd = MHD_quiesce_daemon(s->daemon);
 
+	/* New connections are closed in on_connection.  MHD_quiesce_daemon would have them refused, but aborts the process at times. */
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	while (s->busy > 0)
@@ -997,8 +999,6 @@ server_stop(struct server *s, int64_t ms)
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->reaper, NULL);
 	MHD_stop_daemon(s->daemon);
-	if (fd != -1)
-		(void)close(fd);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	pthread_cond_destroy(&s->wake);

@@ -48,7 +48,7 @@ struct server *server_start(const struct server_opts *o, struct buf *error);
 /* "http://127.0.0.1:8080", borrowed */
 const char *server_url(const struct server *s);
 /*
- * No new connections; streams end (request_write is false).  Waits for the handlers' answers, however long, and up to ms until these
+ * New connections are closed; streams end (request_write is false).  Waits for the handlers' answers, however long, and up to ms until these
  * have been sent; frees.
  */
 void	server_stop(struct server *s, int64_t ms);
