@@ -131,10 +131,13 @@ is '... and nothing is lost' "$(q tee.db 'SELECT count(*) AS n FROM records')" '
 
 # ---- kills ----
 
-rm -f k.db* acked
-for delay in 0.3 0.7 0.5 1; do
+rm -f k.db* acked; : >acked
+more() { [ "$(wc -l <acked)" -gt "$1" ]; }
+for delay in 0.1 0.5 0.3 0.8; do
+	had=$(wc -l <acked)
 	serve trace-serve -l 127.0.0.1:0 -d k.db
 	load -c 32 >>acked 2>said & loader=$!
+	within 20 more "$had"
 	sleep $delay; stop -KILL; wait $loader
 done
 serve trace-serve -l 127.0.0.1:0 -d k.db
