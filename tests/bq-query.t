@@ -88,6 +88,19 @@ post /_test/faults '[{"route":"POST /bigquery/v2/projects/test-project/queries",
 ok 'busy twice: asked again' status 0 q -v 'SELECT 1 AS one'
 like '... which takes a while' "$err" ' requests=1 '
 is '... and three requests' "$(get /_test/faults)" '[]'
+# BigQuery's reason says more than its status: some of 403 and 400 pass, access that is denied does not.
+for reason in rateLimitExceeded jobRateLimitExceeded backendError; do
+	post /_test/faults "[{\"route\":\"POST /bigquery/v2/projects/test-project/queries\",\"act\":\"status\",\"status\":403,
+		\"body\":{\"error\":{\"code\":403,\"message\":\"m\",\"errors\":[{\"reason\":\"$reason\"}]}}}]" >/dev/null
+	ok "403 $reason: asked again" status 0 q 'SELECT 1 AS one'
+	is '... after the fault' "$(cat "$out") $(get /_test/faults)" '{"one":1} []'
+done
+post /_test/faults '[{"route":"POST /bigquery/v2/projects/test-project/queries","times":2,"act":"status","status":403,
+	"body":{"error":{"code":403,"message":"not for you","errors":[{"reason":"accessDenied"}]}}}]' >/dev/null
+ok '403 accessDenied: not asked again' status 3 q 'SELECT 1 AS one'
+like "... the service's words" "$err" 'accessDenied.*not for you|not for you.*accessDenied'
+is '... after one request' "$(get /_test/faults | json_all 'rows[0][0].fired')" 1
+post /_test/faults '[]' >/dev/null
 post /_test/faults '[{"route":"POST /bigquery/v2/projects/test-project/queries","act":"reset-after"}]' >/dev/null
 ok 'the answer to a change is lost: it is asked for again' status 0 q "UPDATE botrun.t SET id = id + 100 WHERE id = 24"
 q 'SELECT id FROM botrun.t WHERE id > 23' >changed

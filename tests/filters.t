@@ -52,7 +52,7 @@ check_usage() {
 	ok "$tool: --help says nothing on stderr" test ! -s "$err"
 	ok "$tool: --version" status 0 "$tool" -V
 	like "$tool: --version" "$out" "^$tool \(llmutils\) [0-9]"
-	for bad in --nonsense '-q -v' '--jobs 0' '--jobs x' '--max-line 1Q' '--progress=maybe' '--rejects'; do
+	for bad in --nonsense -Z '-q -v' '--jobs 0' '--jobs x' '--max-line 1Q' '--progress=maybe' '--rejects'; do
 		# shellcheck disable=SC2086
 		ok "$tool: $bad is status 2" status 2 $f $bad </dev/null
 		like "$tool: $bad: a pointer to --help" "$err" "^$tool: try '$tool --help'\$"

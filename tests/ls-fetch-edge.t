@@ -69,6 +69,23 @@ else
 	is 'and runs come again' "$(wc -l <out)" 1
 fi
 
+# --- times
+for bad in soonish 2026-13-01 '' -1h; do
+	ok "--since '$bad' is misuse" status 2 ls-fetch --since "$bad"
+	is '... told in two lines' "$(cat err)" "ls-fetch: --since: '$bad' is not a time (such as 2026-06-19T13:00:00Z, 2026-06-19, or 2h ago as 2h)
+ls-fetch: try 'ls-fetch --help'"
+done
+
+# --- settings
+settings() { env LANGSMITH_ENDPOINT=http://127.0.0.1:1 "$@" ls-fetch; }
+ok 'an endpoint without a host is misuse' status 2 settings LANGSMITH_ENDPOINT=https://
+is '... told' "$(cat err)" 'ls-fetch: the endpoint has no host'
+ok 'a key with a blank in it is misuse' status 2 settings LANGSMITH_API_KEY='ge heim'
+is '... told, but not the key' "$(cat err)" 'ls-fetch: the API key holds blanks or control characters'
+ok 'a workspace with a line end in it is misuse' status 2 settings LANGSMITH_WORKSPACE_ID='w
+X-Evil: 1'
+is '... told' "$(cat err)" 'ls-fetch: the workspace id holds blanks or control characters'
+
 # --- jq programs
 echo '{"id":"1","inputs":{}}' >in
 ok 'import of a module that is not there: status 2' status 2 msg-extract -e 'import "a" as a; .' in

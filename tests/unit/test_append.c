@@ -228,6 +228,9 @@ test_latest_cut(void **state)
 static void
 test_latest(void **state)
 {
+	size_t large = LATEST_BYTES + 1000;
+	char *p;
+
 	(void)state;
 	assert_int_equal(latest_add(&tree, "{\"a\":1}\n{\"a\":2}\n", 16, 3, true), 0);
 	assert_int_equal(latest_add(&tree, "{\"a\":3}\n{\"a\":4}\n", 16, 3, false), 0);
@@ -235,6 +238,22 @@ test_latest(void **state)
 	put_file(LATEST_PATH, "{\"a\":2}\n{\"a\":3}");
 	assert_int_equal(latest_add(&tree, "{\"a\":5}\n", 8, 3, false), 0);
 	check_file(LATEST_PATH, "{\"a\":5}\n");
+	/* Of one that has become too large only the end is read, from the beginning of a line on. */
+	p = malloc(large + 1);
+	memset(p, ' ', large);
+	memcpy(p, "{\"a\":6}\n", 8);
+	memcpy(p + large - 16, "{\"a\":7}\n{\"a\":8}\n", 16);
+	p[large - 17] = '\n';
+	p[large] = '\0';
+	put_file(LATEST_PATH, p);
+	assert_int_equal(latest_add(&tree, "{\"a\":9}\n", 8, 9, false), 0);
+	check_file(LATEST_PATH, "{\"a\":7}\n{\"a\":8}\n{\"a\":9}\n");
+	/* ... and nothing where there is none in it. */
+	memset(p, ' ', large);
+	put_file(LATEST_PATH, p);
+	free(p);
+	assert_int_equal(latest_add(&tree, "{\"a\":9}\n", 8, 9, false), 0);
+	check_file(LATEST_PATH, "{\"a\":9}\n");
 	assert_int_equal(unlinkat(tree.fd, LATEST_PATH, 0), 0);
 	assert_int_equal(symlinkat("../elsewhere", tree.fd, LATEST_PATH), 0);
 	assert_int_equal(latest_add(&tree, "{\"a\":5}\n", 8, 3, false), -1);

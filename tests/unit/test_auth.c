@@ -182,6 +182,9 @@ ready_token(void **state)
 	assert_int_equal(n_asked, 0);
 	setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.ready\r\nX-Evil: 1", 1);
 	check(1, GOOGLE_REFUSED, "GOOGLE_OAUTH_ACCESS_TOKEN: a token is one word");
+	unsetenv("GOOGLE_OAUTH_ACCESS_TOKEN");
+	setenv("GOOGLE_OAUTH_ACCESS_TOKEN_FILE", "missing", 1);		/* not the next kind of credentials instead */
+	check(1, GOOGLE_REFUSED, "GOOGLE_OAUTH_ACCESS_TOKEN_FILE: missing: No such file");
 }
 
 /* The claims are those that the service wants, and the signature is the key's. */
@@ -274,6 +277,14 @@ bad_files(void **state)
 	check(1, GOOGLE_REFUSED, "credentials.json: its private_key is no RSA key");
 	credentials("{\"type\":\"external_account\",\"credential_source\":{\"environment_id\":\"aws1\"}}");
 	check(1, GOOGLE_REFUSED, "has neither a file nor a url");
+	credentials("{\"type\":\"external_account\"}");
+	check(1, GOOGLE_REFUSED, "credentials.json: it has no credential_source");
+	credentials("{\"type\":\"external_account\",\"credential_source\":{\"file\":\"missing.jwt\"}}");
+	check(1, GOOGLE_REFUSED, "missing.jwt: No such file");
+	assert_int_equal(system("echo '{\"token\":7}' >subject"), 0);
+	credentials("{\"type\":\"external_account\",\"credential_source\":{\"file\":\"subject\",\"format\":{\"type\":\"json\","
+	    "\"subject_token_field_name\":\"token\"}}}");
+	check(1, GOOGLE_REFUSED, "credentials.json: its credential_source gave no token in that format");
 	assert_int_equal(n_asked, 0);
 }
 
@@ -333,6 +344,12 @@ workload(void **state)
 	check(1, GOOGLE_OK, "Authorization: Bearer direct");
 	check_param(asked[0].body, "subject_token", "file.jwt");
 	check_param(asked[0].body, "scope", SCOPE);
+
+	/* A service that is down: tried again, and then given up. */
+	n_asked = 0;
+	steps[0] = steps[1] = steps[2] = (struct step){ "/sts", 503, "Retry-After: 0\r\n", "<html>down</html>" };
+	check(1, GOOGLE_GAVE_UP, "token exchange: no usable answer (HTTP 503)");
+	assert_int_equal(n_asked, 3);
 }
 
 static void

@@ -229,6 +229,112 @@ large_numbers(void **state)
 	}
 }
 
+/* What a field does not take, by reason; what was appended before stays alone. */
+static void
+refused(void **state)
+{
+	static const struct { int type; const char *value, *why; } t[] = {
+		{ FIELD_SELECT, "{\"a\":1}", "not an option's name" },
+		{ FIELD_SELECT, "[]", "not one option's name" },
+		{ FIELD_SELECT, "[\"a\",\"b\"]", "not one option's name" },
+		{ FIELD_SELECT, "[\"\"]", "an option's name is empty" },
+		{ FIELD_MULTI_SELECT, "[\"a\",\"\"]", "an option's name is empty" },
+		{ FIELD_MULTI_SELECT, "[\"a\",[\"b\"]]", "not an option's name" },
+		{ FIELD_MULTI_SELECT, "[\"a\",null]", "not an option's name" },
+		{ FIELD_USER, "[\"ou_1\",\"\"]", "not an id" },
+		{ FIELD_USER, "{\"id\":7}", "not an id" },
+		{ FIELD_GROUP, "7", "not an id" },
+		{ FIELD_ATTACHMENT, "[{\"file_token\":\"\"}]", "not an id" },
+		{ FIELD_LINK, "{\"link_record_ids\":[\"rec1\",7]}", "not a record id" },
+		{ FIELD_DUPLEX_LINK, "[\"\"]", "not a record id" },
+		{ FIELD_URL, "7", "not a link" },
+		{ FIELD_URL, "[\"https://x\"]", "not a link" },
+		{ FIELD_URL, "{\"text\":\"x\"}", "not a link: it has no \"link\"" },
+		{ FIELD_PHONE, "{\"a\":1}", "not a phone number" },
+		{ FIELD_PHONE, "true", "not a phone number" },
+		{ FIELD_PHONE, "\"1-2\"", "not a phone number: only digits, with a '+' before them" },
+		{ FIELD_PHONE, "\"1+2\"", "not a phone number: only digits, with a '+' before them" },
+		{ FIELD_PHONE, "-12", "not a phone number: only digits, with a '+' before them" },
+		{ FIELD_PHONE, "\"12345678901234567890123456789012345678901234567890123456789012345\"", "not a phone number: longer than 64" },
+		{ FIELD_LOCATION, "\"here\"", "not a location (\"longitude,latitude\")" },
+		{ FIELD_LOCATION, "[1,2]", "not a location (\"longitude,latitude\")" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		uint64_t cut = 0;
+		const char *why;
+
+		buf_clear(&back);
+		buf_adds(&back, "kept");
+		why = value_put(t[i].type, line(&in, t[i].value), 0, &cut, &back);
+		if (why == NULL || strcmp(why, t[i].why) != 0)
+			fail_msg("type %d: %s: %s", t[i].type, t[i].value, why == NULL ? "taken" : why);
+		check_text(back.p, back.len, "kept");
+	}
+}
+
+static void
+taken(void **state)
+{
+	static const struct { int type; const char *value, *want; } t[] = {
+		{ FIELD_SELECT, "\"\"", "null" }, { FIELD_SELECT, "7", "\"7\"" }, { FIELD_SELECT, "true", "\"true\"" },
+		{ FIELD_SELECT, "[\"a\"]", "\"a\"" },
+		{ FIELD_MULTI_SELECT, "\"\"", "[]" }, { FIELD_MULTI_SELECT, "\"a\"", "[\"a\"]" },
+		{ FIELD_MULTI_SELECT, "[\"a\",\"b\",\"a\"]", "[\"a\",\"b\"]" },
+		{ FIELD_USER, "[{\"name\":\"no id\"}]", "[{\"name\":\"no id\"}]" },	/* the service says what is wrong with it */
+		{ FIELD_LINK, "\"rec1\"", "[\"rec1\"]" }, { FIELD_URL, "\"\"", "null" },
+		{ FIELD_PHONE, "12", "\"12\"" }, { FIELD_PHONE, "\"+1234567890123456789012345678901234567890123456789012345678901234\"", NULL },
+		{ FIELD_PHONE, "\"1234567890123456789012345678901234567890123456789012345678901234\"",
+		    "\"1234567890123456789012345678901234567890123456789012345678901234\"" },
+		{ FIELD_LOCATION, "{\"location\":\"1,2\",\"name\":\"x\"}", "\"1,2\"" },
+		{ 9999, "{\"new\":[1]}", "{\"new\":[1]}" }, { FIELD_PHONE, "null", "null" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		uint64_t cut = 0;
+		const char *why;
+
+		buf_clear(&back);
+		why = value_put(t[i].type, line(&in, t[i].value), 0, &cut, &back);
+		if ((why == NULL) != (t[i].want != NULL))
+			fail_msg("type %d: %s: %s", t[i].type, t[i].value, why == NULL ? "taken" : why);
+		if (why == NULL)
+			check_text(back.p, back.len, t[i].want);
+	}
+}
+
+/* The text by which a cell of a search is compared. */
+static void
+cell_texts(void **state)
+{
+	static const char *const t[][2] = {
+		{ "\"a\\n\"", "a\n" }, { "[{\"text\":\"a\"},{\"text\":\"b\"}]", "ab" }, { "[\"a\",1]", "a1" }, { "{\"text\":\"a\",\"link\":\"b\"}", "a" },
+		{ "{\"link\":\"b\"}", "" }, { "1.0", "1" }, { "1", "1" }, { "1e3", "1000" }, { "true", "true" }, { "null", "" }, { "[]", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		buf_clear(&back);
+		value_cell_text(line(&in, t[i][0]), &back);
+		assert_string_equal(buf_str(&back), t[i][1]);
+	}
+}
+
+static void
+read_only(void **state)
+{
+	static const int no[] = { FIELD_LOOKUP, FIELD_FORMULA, FIELD_BUTTON, 1001, 1002, 1003, 1004, 1005 };
+	static const int yes[] = { 1, 2, 3, 4, 5, 7, 11, 13, 15, 17, 18, 21, 22, 23, 1000, 1006 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(no); i++)
+		assert_true(field_read_only(no[i]));
+	for (size_t i = 0; i < N_OF(yes); i++)
+		assert_false(field_read_only(yes[i]));
+}
+
 static int
 done(void **state)
 {
@@ -244,7 +350,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty), cmocka_unit_test(writable), cmocka_unit_test(computed), cmocka_unit_test(misfits),
-		cmocka_unit_test(large_numbers),
+		cmocka_unit_test(large_numbers), cmocka_unit_test(refused), cmocka_unit_test(taken), cmocka_unit_test(cell_texts),
+		cmocka_unit_test(read_only),
 	};
 
 	return cmocka_run_group_tests_name("cell", tests, NULL, done);

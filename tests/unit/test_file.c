@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -211,6 +212,72 @@ replaced_while_waiting(void **state)
 	unlink("lock");
 }
 
+static int slow_fd;
+
+/* A standard output that another process has made non-blocking, and a reader that is slow: nothing is lost. */
+static void *
+slow_reader(void *arg)
+{
+	struct buf *got = arg;
+	char part[4096];
+	ssize_t n;
+
+	usleep(20000);		/* the pipe is full by now */
+	while ((n = io_read_file(slow_fd, part, sizeof part)) > 0)
+		buf_add(got, part, (size_t)n);
+	return NULL;
+}
+
+static void
+non_blocking(void **state)
+{
+	size_t len = 300000;
+	char *text = malloc(len);
+	struct buf got = { 0 };
+	pthread_t t;
+	int fd[2];
+
+	(void)state;
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)chance(256);
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(fd[1], F_SETFL, O_NONBLOCK), 0);
+	slow_fd = fd[0];
+	assert_int_equal(pthread_create(&t, NULL, slow_reader, &got), 0);
+	assert_int_equal(io_write(fd[1], text, len), 0);
+	close(fd[1]);
+	pthread_join(t, NULL);
+	assert_int_equal(got.len, len);
+	assert_memory_equal(got.p, text, len);
+	close(fd[0]);
+	assert_int_equal(io_write(fd[1], text, len), -1);
+	assert_int_equal(errno, EBADF);
+	buf_free(&got);
+	free(text);
+}
+
+/* A file without a name takes bytes, gives them back, and leaves nothing. */
+static void
+unnamed(void **state)
+{
+	char got[3] = "";
+	int fd;
+
+	(void)state;
+	setenv("TMPDIR", ".", 1);
+	fd = file_unnamed();
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(system("test -z \"$(ls -A)\""), 0);
+	assert_int_equal(io_write(fd, "ab", 2), 0);
+	assert_int_equal(pread(fd, got, sizeof got, 0), 2);
+	assert_string_equal(got, "ab");
+	close(fd);
+	setenv("TMPDIR", "no/such", 1);
+	assert_int_equal(file_unnamed(), -1);
+	assert_int_equal(errno, ENOENT);
+	unsetenv("TMPDIR");
+}
+
 int
 main(void)
 {
@@ -222,6 +289,8 @@ main(void)
 		cmocka_unit_test(replacing),
 		cmocka_unit_test(locking),
 		cmocka_unit_test(replaced_while_waiting),
+		cmocka_unit_test(non_blocking),
+		cmocka_unit_test(unnamed),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, enter_dir, leave_dir);

@@ -152,6 +152,7 @@ foreign(void **state)
 	assert_int_equal(keyfile_open(&k, "d"), KEYFILE_ERRNO);
 	assert_int_equal(errno, EISDIR);
 	rmdir("d");
+	assert_int_equal(keyfile_open(&k, "/dev/null"), KEYFILE_FOREIGN);	/* it would keep nothing */
 	assert_int_equal(keyfile_open(&k, "no/such"), KEYFILE_ERRNO);
 	assert_int_equal(errno, ENOENT);
 }

@@ -724,6 +724,23 @@ test_stop_under_load(void **state)
 	}
 }
 
+/* Its address is told as one writes it in a browser.  A machine without IPv6 says so. */
+static void
+test_ipv6(void)
+{
+	struct server_opts o = { .listen = "[::1]:0", .max_body = 1, .max_bodies = 1, .client_ms = 1000, .threads = 1, .handle = handle };
+	struct buf error = { 0 };
+	struct server *s = server_start(&o, &error);
+
+	if (s != NULL)
+		assert_memory_equal(server_url(s), "http://[::1]:", 13);
+	else
+		assert_non_null(strstr(buf_str(&error), "[::1]:0"));
+	if (s != NULL)
+		server_stop(s, 0);
+	buf_free(&error);
+}
+
 static void
 test_addresses(void **state)
 {
@@ -740,6 +757,22 @@ test_addresses(void **state)
 		assert_int_not_equal(error.len, 0);
 		buf_free(&error);
 	}
+
+	/* An address that another server has is named. */
+	start(1000, 1);
+	{
+		struct buf error = { 0 };
+		char taken[32];
+
+		snprintf(taken, sizeof taken, "127.0.0.1:%d", port);
+		o.listen = taken;
+		assert_null(server_start(&o, &error));
+		assert_memory_equal(buf_str(&error), taken, strlen(taken));
+		assert_non_null(strstr(error.p, ": Address already in use"));
+		buf_free(&error);
+	}
+	stop();
+	test_ipv6();
 }
 
 int

@@ -170,7 +170,7 @@ durations(void **state)
 	assert_true(when_mono() > 0);
 }
 
-/* Nothing that comes from outside may overrun the text. */
+/* Nothing that comes from outside may overrun the text, or become a time of another year. */
 static void
 far_away(void **state)
 {
@@ -179,7 +179,7 @@ far_away(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(far); i++)
-		assert_int_equal(strlen(when_format(far[i], out)), 24);
+		assert_string_equal(when_format(far[i], out), far[i] < 0 ? "0001-01-01T00:00:00.000Z" : "9999-12-31T23:59:59.999Z");
 }
 
 /* Every quarter of an hour around the changes of clocks, against mktime, in any order; and back as text. */
