@@ -46,7 +46,7 @@ counts '... and empty' '[0,0,0]' "$two" -e empty
 counts '... anything else counts as JSON' '[0,3,10]' "$two" -e .a.t
 counts '... by the rule of botrun as that is written' '[0,11,11]' "$two" -e .a.t -r botrun
 printf '{"q":1}\n{"q":"x"}\n' >input
-ok 'a program that fails rejects the record' status 1 cc-count -e '.q | ltrimstr("x") | test("")' input
+ok 'a program that fails rejects the record' status 1 cc-count -e '.q | test("")' input
 is '... the others pass' "$(cat "$out")" '{"q":"x","ch_characters":0,"en_characters":4,"total_characters":4}'
 like '... with the words of jq' "$err" '^cc-count: input:1: jq: .*cannot be matched'
 ok 'a program that does not compile is status 2' status 2 cc-count -e '.q |' input

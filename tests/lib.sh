@@ -34,7 +34,7 @@ done
 T=$(mktemp -d "${TMPDIR:-/tmp}/llmutils.XXXXXX") || exit 1
 mkdir "$T/.tap" && cd "$T" || exit 1
 # --help and misuse end the process from inside opt_parse, which owns its tables then.
-echo 'leak:opt_parse' >.tap/lsan && export LSAN_OPTIONS="suppressions=$T/.tap/lsan:print_suppressions=0"
+echo 'leak:opt_parse' >.tap/lsan && export LSAN_OPTIONS="suppressions=$T/.tap/lsan:print_suppressions=0:exitcode=99"
 PATH=$B:$PATH HOME=$T LC_ALL=C TZ=UTC
 export PATH HOME LC_ALL TZ B
 tap_n=0 tap_failed=0 tap_pids='' tap_standins=0 STANDIN='' URL='' st=0 out=$T/out err=$T/err

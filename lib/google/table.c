@@ -366,6 +366,7 @@ table_get(struct bigquery *b, const struct table_name *n, struct table_info *inf
 	buf_clear(&info->location);
 	if (info->exists && JSON_MEMBER(r->object, "schema", &schema))
 		buf_add(&info->schema, schema.p, schema.len);
+	buf_pad(&info->schema);
 	if (is_missing(st, r))
 		st = get(b, n, false, r);
 	if (st == GOOGLE_OK)

@@ -43,7 +43,7 @@ void	table_put_layout(const struct table_layout *l, struct buf *out);
 /* What the service knows of the table; owned, table_info_free. */
 struct table_info {
 	bool	 exists;
-	struct buf schema;		/* {"fields":[...]} */
+	struct buf schema;		/* {"fields":[...]}, padded */
 	struct buf location;		/* of its dataset; "" where that is missing too */
 };
 /* GOOGLE_OK also where there is none.  Errors stand in r. */
