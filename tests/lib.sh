@@ -26,7 +26,7 @@ for tap_v in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
 	case $tap_v in
 	LANGSMITH_* | LANGCHAIN_* | LS_* | FEISHU_* | LARK_* | LLM_* | LLMUTILS_* | OPENAI_* | GOOGLE_* | BIGQUERY_* | BOTRUN_* | KMS_*) ;;
 	GCLOUD_* | GCE_* | CLOUDSDK_* | NO_GCE_CHECK | METADATA_SERVER_DETECTION) ;;
-	APP_ID* | APP_SECRET* | BASE_ID* | TABLE_ID* | SERVER_PORT | PG* | XDG_* | *_proxy | *_PROXY | LD_PRELOAD) ;;
+	APP_ID* | APP_SECRET* | BASE_ID* | TABLE_ID* | SERVER_PORT | PG* | XDG_* | *_proxy | *_PROXY | LD_PRELOAD | MAKEFLAGS | MAKELEVEL) ;;
 	*) continue ;;
 	esac
 	unset "$tap_v"

@@ -12,6 +12,8 @@
 #define MINUTE	(60 * SECOND)
 #define HOUR	(60 * MINUTE)
 #define DAY	(24 * HOUR)
+#define FIRST	INT64_C(-62135596800000)	/* 0001-01-01T00:00:00.000Z */
+#define LAST	INT64_C(253402300799999)	/* 9999-12-31T23:59:59.999Z */
 
 static int64_t
 clock_ms(clockid_t id)
@@ -255,10 +257,14 @@ when_put_date(char *p, struct date date)
 const char *
 when_format(int64_t ms, char out[WHEN_SIZE])
 {
-	int64_t day = when_day(ms);
-	int rest = (int)(ms - day * DAY);
-	char *p = when_put_date(out, when_date(day));
+	int64_t day;
+	int rest;
+	char *p;
 
+	ms = ms > LAST ? LAST : ms < FIRST ? FIRST : ms;
+	day = when_day(ms);
+	rest = (int)(ms - day * DAY);
+	p = when_put_date(out, when_date(day));
 	*p++ = 'T';
 	p = when_digits(p, rest / 3600000, 2);
 	*p++ = ':';

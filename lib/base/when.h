@@ -22,6 +22,7 @@ int64_t	when_mono(void);	/* for intervals; not a date */
 bool	when_parse(const char *s, size_t len, int64_t *ms, bool *zoned);
 /* As written on a command line: a time, or a duration before now ("2h"). */
 bool	when_parse_arg(const char *s, int64_t *ms);
+/* A time that has no four digits for its year is the last, or the first, that has. */
 const char *when_format(int64_t ms, char out[WHEN_SIZE]);
 
 /*
