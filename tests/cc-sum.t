@@ -265,6 +265,11 @@ check 'members change places' '{"a":"x","n":1,"m":5}
 if command -v python3 >/dev/null && python3 -c 'import zoneinfo; zoneinfo.ZoneInfo("Asia/Taipei")' 2>/dev/null; then
 	n=20000; [ -z "$SAN" ] || n=5000
 	python3 "$top/tests/data/usage.py" make $n 1 >entries
+	# Threads that get no block share nothing with those that do: the file of the runs above all.
+	head -n 5000 entries >few
+	run cc-sum --by hour=timestamp:hour,department=user_department,user_name --jobs 1 few; cp "$out" want
+	run cc-sum --by hour=timestamp:hour,department=user_department,user_name --memory 1M --jobs 8 few
+	same 'more threads than blocks' "$out" want
 	for z in Asia/Taipei America/New_York Australia/Lord_Howe; do
 		for by in day hour; do
 			[ "$z $by" != 'Asia/Taipei hour' ] || by=month

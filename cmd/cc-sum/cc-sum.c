@@ -213,8 +213,9 @@ free_worker(void *state)
 {
 	struct worker *w = state;
 
-	if (w->s != NULL)
-		hand_over(w);
+	if (w->s == NULL)
+		return;		/* no record came to it */
+	hand_over(w);
 	groups_free(&w->groups);
 	layout_free(&w->layout);
 	free(w->sums);
