@@ -282,6 +282,6 @@ if command -v python3 >/dev/null && python3 -c 'import zoneinfo; zoneinfo.ZoneIn
 		done
 	done
 else
-	skip 12 'python3 with zoneinfo is not installed'
+	skip 13 'python3 with zoneinfo is not installed'
 fi
 done_testing

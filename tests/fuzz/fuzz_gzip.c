@@ -104,7 +104,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct buf whole, pieces, want;
 	unsigned damages = read_all(data, size, 1u << 20, &whole);
 
-	if (read_all(data, size, 61, &pieces) != damages || !same(&pieces, &whole))
+	/* Of megabytes not in quite as many pieces. */
+	if (read_all(data, size, 61 + whole.len / 4096, &pieces) != damages || !same(&pieces, &whole))
 		abort();
 	if (reference(data, size, &want) && (damages != 0 || !same(&want, &whole)))
 		abort();

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char path[] = "/tmp/llmutils-fuzz-ledger.XXXXXX";
+static char path[64];
 
 static void
 write_file(const uint8_t *data, size_t size)
@@ -80,8 +81,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t receipts = 0, again = 0;
 	enum ledger_status st;
 
-	if (path[sizeof path - 2] == 'X')
+	if (path[0] == '\0') {	/* in memory, where that is to be had: it is synced all the time */
+		snprintf(path, sizeof path, "%s/llmutils-fuzz-ledger.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 		close(mkstemp(path));
+	}
 	msg_level = MSG_QUIET;
 	write_file(data, size);
 	st = ledger_open(&l, path, "run_id");

@@ -15,7 +15,10 @@ name=${1##*/fuzz_}
 work=$(mktemp -d "${TMPDIR:-/tmp}/llmutils-fuzz.XXXXXX")
 mkdir -p "$work/corpus" "$work/found"
 [ ! -d "corpus/$name" ] || cp "corpus/$name"/* "$work/corpus"
-if "$1" -max_total_time="$FUZZ_SECONDS" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+# Its own words, and the dictionaries that it says it goes with.
+# shellcheck disable=SC2046 # names without blanks
+(cd dict && cat "$name.dict" $(sed -n 's/^# with //p' "$name.dict")) >"$work/dict"
+if "$1" -max_total_time="$FUZZ_SECONDS" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -dict="$work/dict" \
     -artifact_prefix="$work/found/" "$work/corpus" >"$work/log" 2>&1; then
 	printf 'fuzz: %s: %s s, %s\n' "$name" "$FUZZ_SECONDS" "$(sed -n 's/^stat::number_of_executed_units: */inputs: /p' "$work/log")"
 	rm -rf "$work"
