@@ -268,10 +268,9 @@ static bool
 on_head(struct relay *r)
 {
 	struct passing *p = r->arg;
-	const char *end = r->answer.p + r->answer.len;
 
-	for (const char *line = r->answer.p; line < end; line += strlen(line) + 1)
-		set_answer_header(p->rq, line);
+	for (size_t at = 0; at < r->answer.len; at += strlen(r->answer.p + at) + 1)
+		set_answer_header(p->rq, r->answer.p + at);
 	take_place(p, 0, false);
 	request_stream(p->rq, r->status, r->length);
 	p->began = true;
