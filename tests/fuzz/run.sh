@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh [FUZZER] - run the fuzzers of the build $B (or that one) for FUZZ_SECONDS each on a copy of its corpus, as many
-# at a time as there are CPUs; make fuzz calls it.  Ends with status 1 if one found something, and says where the input is.
+# at a time as there are CPUs; make fuzz calls it.  0 seconds: the corpus only.  Ends with status 1 if one found something, and says where the input is.
 set -eu
 
 cd "$(dirname "$0")"
@@ -18,7 +18,9 @@ mkdir -p "$work/corpus" "$work/found"
 # Its own words, and the dictionaries that it says it goes with.
 # shellcheck disable=SC2046 # names without blanks
 (cd dict && cat "$name.dict" $(sed -n 's/^# with //p' "$name.dict")) >"$work/dict"
-if "$1" -max_total_time="$FUZZ_SECONDS" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -dict="$work/dict" \
+bound=-max_total_time=$FUZZ_SECONDS
+[ "$FUZZ_SECONDS" != 0 ] || bound=-runs=0
+if "$1" "$bound" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -dict="$work/dict" \
     -artifact_prefix="$work/found/" "$work/corpus" >"$work/log" 2>&1; then
 	printf 'fuzz: %s: %s s, %s\n' "$name" "$FUZZ_SECONDS" "$(sed -n 's/^stat::number_of_executed_units: */inputs: /p' "$work/log")"
 	rm -rf "$work"
