@@ -74,20 +74,31 @@ read_at(int fd, void *p, size_t len, int64_t from)
 
 /* ---- compressing ---- */
 
+static void
+empty_out(struct spool *sp)
+{
+	sp->z.next_out = sp->out;
+	sp->z.avail_out = OUT_BYTES;
+}
+
+/* Write only what fills the buffer, and the end: so the writes are the same however the rows come. */
 static int
 deflate_all(struct spool *sp, int flush, int64_t *size)
 {
-	do {
-		size_t n;
+	bool full;
 
-		sp->z.next_out = sp->out;
-		sp->z.avail_out = OUT_BYTES;
+	do {
 		(void)deflate(&sp->z, flush);
-		n = OUT_BYTES - sp->z.avail_out;
-		if (io_write(sp->gz_fd, sp->out, n) == -1)
-			return -1;
-		*size += (int64_t)n;
-	} while (sp->z.avail_out == 0);
+		full = sp->z.avail_out == 0;
+		if (full || flush == Z_FINISH) {
+			size_t n = OUT_BYTES - sp->z.avail_out;
+
+			if (io_write(sp->gz_fd, sp->out, n) == -1)
+				return -1;
+			*size += (int64_t)n;
+			empty_out(sp);
+		}
+	} while (full);
 	return 0;
 }
 
@@ -161,6 +172,7 @@ spool_new(void)
 		mem_none();
 	sp->in = mem_alloc(IN_BYTES);
 	sp->out = mem_alloc(OUT_BYTES);
+	empty_out(sp);
 	sp->jump = mem_alloc(MOST_JUMPS * sizeof *sp->jump);
 	pthread_mutex_init(&sp->lock, NULL);
 	pthread_cond_init(&sp->changed, NULL);
