@@ -18,6 +18,7 @@
 #include "feishu/client.h"
 #include "google/bigquery.h"
 #include "langsmith/client.h"
+#include "listen.h"
 #include "openai/client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,15 +57,10 @@ serve(void *arg)
 static void
 start(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t len = sizeof a;
 	pthread_t thread;
 
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&a, len) == -1 || listen(listener, 16) == -1 || getsockname(listener, (struct sockaddr *)&a, &len) == -1 ||
-	    pthread_create(&thread, NULL, serve, NULL) != 0)
-		abort();
-	snprintf(url, sizeof url, "http://127.0.0.1:%d", ntohs(a.sin_port));
+	listener = listen_here(url);
+	must(pthread_create(&thread, NULL, serve, NULL) == 0);
 	setenv("FEISHU_ENDPOINT", url, 1);
 	setenv("FEISHU_USER_ACCESS_TOKEN", "u-0123456789", 1);
 	setenv("BIGQUERY_ENDPOINT", url, 1);

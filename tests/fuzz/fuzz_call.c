@@ -28,6 +28,7 @@
 #include "json/str.h"
 #include "langsmith/apart.h"
 #include "langsmith/run.h"
+#include "listen.h"
 
 #define MOST_PAGES 3	/* the client takes its time between them */
 #define SECRET "sk-0123456789"
@@ -142,15 +143,10 @@ remove_key_file(void)
 static void
 start(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t len = sizeof a;
 	pthread_t thread;
 
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&a, len) == -1 || listen(listener, 16) == -1 || getsockname(listener, (struct sockaddr *)&a, &len) == -1 ||
-	    pthread_create(&thread, NULL, serve, NULL) != 0)
-		abort();
-	snprintf(url, sizeof url, "http://127.0.0.1:%d", ntohs(a.sin_port));
+	listener = listen_here(url);
+	must(pthread_create(&thread, NULL, serve, NULL) == 0);
 	snprintf(key_file, sizeof key_file, "/tmp/llmutils-fuzz-call.%ld", (long)getpid());
 	atexit(remove_key_file);
 	setenv("FEISHU_ENDPOINT", url, 1);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "sql-load/convert.c"
 #undef LAST_MS
 #undef FIRST_MS
@@ -16,13 +17,6 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct scan record;
 static struct buf line, copy;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 check_cell(struct converter *cv, enum db_kind kind, struct db_cell cell)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "fuzz.h"
 #include "json/str.h"
 #include "reference.h"
 #include "text/botrun.h"
@@ -16,13 +17,6 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const enum count_rule rules[] = { COUNT_HAN, COUNT_BOTRUN };
 static struct buf text, quoted, spaced;
 static struct scan scan;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool
 same(struct counts a, struct counts b)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "trace-replay/edit.c"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,13 +22,6 @@ __lsan_default_suppressions(void)
 }
 
 static struct scan scan;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Put the object into text, as one line.  False: it is none. */
 static bool

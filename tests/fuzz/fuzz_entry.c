@@ -4,6 +4,7 @@
  */
 #define main log_check_main
 int	log_check_main(int argc, char *argv[]);
+#include "fuzz.h"
 #include "log-check.c"
 #undef main
 
@@ -11,13 +12,6 @@ int	log_check_main(int argc, char *argv[]);
 #include <stdlib.h>
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Scan the line, which has its newline.  False: it is no record. */
 static bool

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "net/query.h"
 #include "trace/search.h"
 #include "trace-serve/query.c"
@@ -26,13 +27,6 @@ struct request {
 static char path[64];
 static struct trace_store *store;
 static struct scan scan;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 bool
 request_param(const struct request *rq, const char *name, struct buf *value)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "sheet-fetch/keys.c"
 
 #define MOST 64		/* columns */
@@ -10,13 +11,6 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct options opts;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* The array's elements. */
 static size_t

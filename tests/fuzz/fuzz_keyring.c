@@ -21,16 +21,10 @@ count_line(const char *fmt, ...)
 	passed_over++;
 }
 #define warn count_line
+#include "fuzz.h"
 #include "seal/keyring.c"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static size_t
 count_lines(const uint8_t *p, size_t size)

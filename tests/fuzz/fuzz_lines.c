@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "ndjson/line.h"
 #include "reference.h"
 
@@ -19,13 +20,6 @@ struct pieces {
 static struct reference ref;
 static struct scan scan;
 static struct buf block, all, want;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static ssize_t
 give(void *ctx, void *to, size_t len)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "recorder/record.h"
 
 #define MOST_NAME 255	/* bytes of a name in a folder */
@@ -13,13 +14,6 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct scan scan;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int
 digit(char c)

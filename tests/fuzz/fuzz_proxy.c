@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "trace-serve/proxy_record.c"
 
 #define SECRET "sk-0123456789"
@@ -16,13 +17,6 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int records;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 check_json(struct span text, bool object)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "google/rows.h"
 #include "google/table.h"
 
@@ -16,13 +17,6 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct scan scan;
 static struct buf line, out, error;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* The line at *pp as a value in line; an empty one where it is none. */
 static struct span

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "fuzz.h"
 #include "json/str.h"
 #include "reference.h"
 
@@ -15,13 +16,6 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct scan scan, portable;
 static struct reference ref;
 static struct buf line, text, again;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool
 same(struct span a, struct span b)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "store/keyfile.h"
 
 #define HEADER 32
@@ -18,13 +19,6 @@
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char path[64];
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void
 write_file(const uint8_t *data, size_t size)
