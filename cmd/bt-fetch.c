@@ -522,7 +522,7 @@ main(int argc, char *argv[])
 	read_filter(&f);
 	sig_catch();
 	sig_ignore_pipe();
-	progress_start((enum progress_when)opts.progress, "records");
+	progress_start((enum progress_when)opts.progress, "records", true);
 
 	io_tune(1);
 	open_source(&f, n == 0 ? NULL : argv[0]);

@@ -336,7 +336,7 @@ main(int argc, char *argv[])
 		opt_misuse("--key: '%s' is a word of the ledger's own; name another member", opts.key);
 	sig_catch();
 	sig_ignore_pipe();
-	progress_start((enum progress_when)opts.progress, "records");
+	progress_start((enum progress_when)opts.progress, "records", true);
 	p.cutoff = when_now() - retention();
 
 	if (access(opts.ledger, F_OK) == -1 && errno == ENOENT) {

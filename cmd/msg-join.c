@@ -145,7 +145,7 @@ read_lines(struct join *j, struct lines *in)
 static void
 read_messages(struct join *j, char *const files[], int n)
 {
-	progress_start((enum progress_when)opts.in.progress, "messages");
+	progress_start((enum progress_when)opts.in.progress, "messages", true);
 	for (int i = 0; i < (n == 0 ? 1 : n) && !(opts.in.strict && j->rejects.n != 0); i++) {
 		struct lines in;
 
@@ -301,7 +301,7 @@ read_tree(struct join *j)
 		j->status = worse(j->status, errno == ENOENT ? ST_OK : ST_FAILED);
 		return;
 	}
-	progress_start((enum progress_when)opts.in.progress, "records");
+	progress_start((enum progress_when)opts.in.progress, "records", true);
 	if (walk_run(&w, &path) == -1) {
 		warn("%s: %s: the messages pass as they are", path, strerror(errno));
 		forget_values(j);

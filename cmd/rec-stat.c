@@ -189,7 +189,7 @@ tell_statistics(const char *base)
 	char *path;
 
 	open_tree(&tree, base);
-	progress_start((enum progress_when)opts.progress, "records");
+	progress_start((enum progress_when)opts.progress, "records", false);
 	if (stats_read(&s, &w, show_progress, &path) == -1)
 		die(ST_FAILED, "%s: %s", path, strerror(errno));
 	progress_clear();

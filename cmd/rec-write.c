@@ -511,7 +511,7 @@ begin(struct writer *w)
 		die(ST_USAGE, "--rejects: %s: %s", opts.in.rejects, strerror(errno));
 	if (tree_open(&w->tree, tree_path(opts.dir), true) == -1)
 		fails(w, WRITING, NULL);
-	progress_start((enum progress_when)opts.in.progress, "records");
+	progress_start((enum progress_when)opts.in.progress, "records", true);
 	io_tune(1);
 }
 

@@ -348,7 +348,7 @@ main(int argc, char *argv[])
 	sig_catch();
 	sig_ignore_pipe();
 	open_session(&s, &schema);
-	progress_start((enum progress_when)opts.in.progress, "rows");
+	progress_start((enum progress_when)opts.in.progress, "rows", false);
 
 	find_table(&s);
 	load(&s, argv, n);

@@ -347,7 +347,7 @@ main(int argc, char *argv[])
 	sig_ignore_pipe();
 	if (rejects_open(&p.rejects, opts.in.rejects) == -1)
 		die(ST_USAGE, "--rejects: %s: %s", opts.in.rejects, strerror(errno));
-	progress_start((enum progress_when)opts.in.progress, "rows");
+	progress_start((enum progress_when)opts.in.progress, "rows", true);
 
 	if (!bitable_init(&p.table, &opts.table, &opts.http))
 		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));

@@ -206,7 +206,7 @@ main(int argc, char *argv[])
 	find_project();
 	plan_make();
 
-	progress_start((enum progress_when)opts.progress, "runs");
+	progress_start((enum progress_when)opts.progress, "runs", true);
 	through = pending_ask() && plan_walk();
 	emit_flush(NULL);
 	progress_clear();

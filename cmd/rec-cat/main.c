@@ -262,7 +262,7 @@ main(int argc, char *argv[])
 	open_tree(&c);
 	if (rejects_open(&c.rejects, NULL) == -1)
 		return ST_FAILED;
-	progress_start((enum progress_when)opts.progress, "records");
+	progress_start((enum progress_when)opts.progress, "records", true);
 
 	run(&c);
 

@@ -455,7 +455,7 @@ compress_all(struct run *r)
 
 	run_list_archive(r, &q.parts);
 	q.file = mem_zero(q.parts.n + 1, sizeof *q.file);
-	progress_start((enum progress_when)r->progress, "files");
+	progress_start((enum progress_when)r->progress, "files", true);
 	run_threads(&q, count(&q), (size_t)r->jobs);
 	if (q.current != NULL) {
 		end_temp(r, q.current);

@@ -270,7 +270,7 @@ main(int argc, char *argv[])
 	else if (!opts.all_sheets)
 		sheet = first_sheet();
 
-	progress_start((enum progress_when)opts.progress, "rows");
+	progress_start((enum progress_when)opts.progress, "rows", true);
 	if (sheet != NULL)
 		fetch_one(sheet);
 	else

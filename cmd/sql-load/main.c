@@ -719,7 +719,7 @@ main(int argc, char *argv[])
 	sig_ignore_pipe();
 	if (rejects_open(&l.rejects, opts.in.rejects) == -1)
 		die(ST_USAGE, "--rejects: %s: %s", opts.in.rejects, strerror(errno));
-	progress_start((enum progress_when)opts.in.progress, "rows");
+	progress_start((enum progress_when)opts.in.progress, "rows", false);
 
 	if (rejects_open(&l.told, NULL) == -1)
 		die(ST_FAILED, "%s", strerror(errno));

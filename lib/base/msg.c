@@ -42,7 +42,7 @@ print(const char *fmt, va_list ap)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
 	line[len++] = '\n';
-	progress_clear();
+	progress_make_room();
 	if (io_write(2, line, len) == -1)
 		return;		/* nowhere left to say it */
 }

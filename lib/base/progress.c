@@ -1,6 +1,7 @@
 #include "base/progress.h"
 
-#include <stdbool.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,9 +12,10 @@
 
 #define REDRAW_MS 200
 #define BAR_WIDTH 24
+#define WIPE "\r\033[K"
 
 static struct {
-	bool	 on, shown;
+	bool	 on, shared, shown;
 	int64_t	 start, drawn;
 	const char *what;
 } line;
@@ -25,10 +27,24 @@ put(const char *s, size_t len)
 		line.on = false;
 }
 
-void
-progress_start(enum progress_when when, const char *what)
+/* Returns whether the terminal of that descriptor is this process's own to draw on, from now to its end; also where it has no locks. */
+static bool
+own_terminal(int fd)
 {
-	line.on = when == PROGRESS_ALWAYS || (when == PROGRESS_AUTO && isatty(2) && msg_level > MSG_QUIET);
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+void
+progress_start(enum progress_when when, const char *what, bool writes)
+{
+	line.shared = when == PROGRESS_AUTO && isatty(2);
+	line.on = when == PROGRESS_ALWAYS || (line.shared && msg_level > MSG_QUIET);
+	if (when == PROGRESS_AUTO && writes && isatty(1)) {
+		own_terminal(1);
+		line.on = line.shared = false;
+	}
 	line.start = when_mono();
 	line.drawn = when == PROGRESS_AUTO ? line.start : 0;	/* work of a moment needs no line */
 	line.what = what;
@@ -44,8 +60,11 @@ progress_show(uint64_t records, uint64_t done, uint64_t total)
 
 	if (!line.on || (now = when_mono()) - line.drawn < REDRAW_MS)
 		return;
+	line.drawn = now;
+	if (line.shared && !own_terminal(2))
+		return;
 	seconds = (double)(now - line.start + 1) / 1e3;
-	n = snprintf(s, sizeof s, "\r\033[K%s: %llu %s, %.0f/s", msg_name(), (unsigned long long)records, line.what,
+	n = snprintf(s, sizeof s, WIPE "%s: %llu %s, %.0f/s", msg_name(), (unsigned long long)records, line.what,
 	    (double)records / seconds);
 	if (total != 0 && done <= total && n > 0) {
 		double part = (double)done / (double)total;
@@ -56,7 +75,6 @@ progress_show(uint64_t records, uint64_t done, uint64_t total)
 			n += snprintf(s + n, sizeof s - (size_t)n, ", %.0f s left", seconds * (1 - part) / part);
 	}
 	put(s, (size_t)n);
-	line.drawn = now;
 	line.shown = true;
 }
 
@@ -65,6 +83,14 @@ progress_clear(void)
 {
 	if (!line.shown)
 		return;		/* also of messages of several threads */
-	put("\r\033[K", 4);
+	put(WIPE, strlen(WIPE));
 	line.shown = false;
+}
+
+void
+progress_make_room(void)
+{
+	if (line.shared && !line.shown)
+		put(WIPE, strlen(WIPE));
+	progress_clear();
 }

@@ -322,7 +322,7 @@ filter_run(const struct filter *f, char *const files[], int n, struct filter_tot
 
 	if (rejects_open(&rejects, f->opts->rejects) == -1)
 		die(ST_USAGE, "--rejects: %s: %s", f->opts->rejects, strerror(errno));
-	progress_start((enum progress_when)f->opts->progress, "records");
+	progress_start((enum progress_when)f->opts->progress, "records", true);
 	io_tune(1);
 	for (int i = 0; i < (n == 0 ? 1 : n) && sig_caught() == 0; i++) {
 		const char *name = n == 0 ? "-" : files[i];
