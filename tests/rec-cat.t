@@ -309,7 +309,7 @@ ok '... and a file in its place is read' grep -q mended "$fout"
 perl -e 'use Fcntl ":flock"; open($f, ">>", shift) or die; flock($f, LOCK_EX); syswrite($f, qq({"id":"undone"}\n)); select(undef, undef, undef, 0.6);
 	truncate($f, shift); close($f)' "$(day 2025-12-08)" "$(wc -c <"$(day 2025-12-08)")"
 rec kept 2025-12-08T00:00:02 >>"$(day 2025-12-08)"
-within 10 grep -q '"done"' "$fout"
+within 10 grep -q '"kept"' "$fout"
 is '... what a writer takes back is not shown' "$(grep -c undone "$fout")" 0
 stop TERM
 is '... until a signal' $fst 143

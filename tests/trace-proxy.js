@@ -367,6 +367,16 @@ test('a client that leaves a stream: the server is told, what came is kept', asy
 	assert.strictEqual(JSON.parse(r.response).choices[0].message.content, 'so far');
 });
 
+test('a client that leaves once it has the [DONE] of a stream has all of the answer', async (s) => {
+	const {wire, rq} = await open(s, 'left3', {stream: true});
+	rq.socket.write(Buffer.concat([reply('HTTP/1.1 200 OK', SSE), chunked(delta('all', 'stop') + 'data: [DONE]\n\n')]));
+	await wire.until(() => wire.got.includes('[DONE]'), 'the end of the events');
+	wire.socket.destroy();
+	await patient(rq.closed, 'the end of the connection to the server');
+	const [r] = await records(s, 'left3', 1);
+	assert.deepStrictEqual([r.status, r.error_msg, JSON.parse(r.response).choices[0].message.content], ['success', '', 'all']);
+});
+
 test('a server that dies in a stream: the client sees it, what came is kept', async (s) => {
 	const {wire, rq} = await open(s, 'died', {stream: true});
 	rq.socket.write(Buffer.concat([reply('HTTP/1.1 200 OK', SSE), chunked(delta('so far'))]));
@@ -450,6 +460,15 @@ test('keys and cookies are in no record', async () => {
 	assert.ok(bytes.includes('my key is'));
 	for (const x of secrets)
 		assert.ok(!bytes.includes(x) && !bytes.includes(x.slice(2)), x);
+});
+
+test('a key whose first letters are the end of an escape, or of a character, leaves JSON as it is', async (s) => {
+	upstream.handler = ok('{"note":"\\nSECRET-key, \\\\nSECRET-key, \\u00e9SECRET-key, nSECRET-key"}');
+	await chat(s, {user: 'escape'}, ['Authorization: Bearer nSECRET-key', 'api-key: u00e9SECRET-key', 'X-Api-Key: \xa9SECRET-key']);
+	await chat(s, {user: 'escape', note: '\u00e9SECRET-key'}, ['X-Api-Key: \xa9SECRET-key']);
+	const [a, b] = await records(s, 'escape', 2);
+	assert.strictEqual(a.response, '{"note":"\\nSECRET-key, \\\\***********, \\u00e9SECRET-key, ***********"}');
+	assert.strictEqual(JSON.parse(b.request).note, '\u00e9SECRET-key');
 });
 
 test('the session: a header, the metadata, the user, or one for each client and day; and the turn', async (s) => {
@@ -642,6 +661,19 @@ test('a call that takes long is pending meanwhile, and becomes one record', asyn
 	assert.deepStrictEqual([r.request, r.created_at, r.meta.http_status], [early.request, early.created_at, 200]);
 	assert.ok(r.latency_ms >= 1000);
 	wire.socket.destroy();
+});
+
+test('a long call becomes its own record, whatever is pending in its session and turn besides', async (s) => {
+	const {wire, rq} = await open(s, 'beside');
+	const [early] = await records(s, 'beside', 1, true);
+	const body = JSON.stringify({session_id: 'beside', turn_number: early.turn_number, request: {}, metadata: {}, status: 'pending'});
+	assert.strictEqual((await call(s, 'POST', '/api/trace', [JSON_TYPE], body)).status, 200);
+	rq.socket.write(reply('HTTP/1.1 200 OK', [JSON_TYPE, 'Content-Length: ' + COMPLETION.length], COMPLETION));
+	await wire.body(await wire.head('the head'));
+	wire.socket.destroy();
+	const of = (rs) => rs.map((r) => [r.id === early.id, r.status, r.response]);
+	await until('the record', async () => (await records(s, 'beside', 2, true)).some((r) => r.status === 'success'));
+	assert.deepStrictEqual(of(await records(s, 'beside', 2, true)), [[true, 'success', COMPLETION], [false, 'pending', '']]);
 });
 
 test('a client that left before its turn: nothing is sent for it; and the page goes on meanwhile', async () => {

@@ -24,13 +24,18 @@ holds() {
 
 # ---- options ----
 
-for args in '--listen 127.0.0.1' '--listen 127.0.0.1:x' '--listen 192.0.2.1:8080' '--listen :0' '--listen 0.0.0.0:0' \
+for args in '--listen 192.0.2.1:8080' '--listen :0' '--listen 0.0.0.0:0' \
 	'--token-file nothing' '--max-body 0' operand; do
 	# shellcheck disable=SC2086
 	run timeout 20 trace-serve $args
-	ok "$args: refused" [ $st = 2 -o $st = 3 ]
+	is "$args: misuse" $st 2
 	is '... in one line, or two' "$(($(wc -l <"$err") < 3))" 1
 done
+for where in 8080 127.0.0.1 127.0.0.1:x 127.0.0.1:65536 localhost:; do
+	run timeout 20 trace-serve -l "$where"
+	is "-l $where: misuse, told as such" "$st $(cat "$err")" "2 trace-serve: '$where' is not ADDRESS:PORT"
+done
+is '... and nothing was done' "$(echo traces.db*)" 'traces.db*'
 ok 'a directory that is not there' status 3 timeout 20 trace-serve -l 127.0.0.1:0 -d no/where.db
 like '... is told' "$err" '^trace-serve: no/where.db: No such file or directory$'
 echo 'this is no database at all, but some text' >text.db

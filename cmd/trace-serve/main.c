@@ -135,6 +135,8 @@ main(int argc, char *argv[])
 	sig_ignore_pipe();
 	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like a full disk */
 	listen = listen_address();
+	if (!server_is_address(listen))
+		die(ST_USAGE, "'%s' is not ADDRESS:PORT", listen);
 	token = read_token();
 	configure(&app, listen, token);
 	server.listen = listen;

@@ -124,16 +124,12 @@ is_any(const char *name, const char *const *list)
 static void
 keep_secret(struct kept *k, const char *value)
 {
-	static const char bare[] = "0123456789.eE+-truefalsn,:[]{} ";	/* what JSON has outside of strings */
 	const char *blank = strchr(value, ' ');
-	size_t len;
 
 	if (blank != NULL)	/* behind "Bearer" */
 		value = blank + strspn(blank, " ");
-	len = strlen(value);
-	/* What is not for certain a part of one string cannot be taken out of JSON. */
-	if (len >= SHORTEST_SECRET && strpbrk(value, "\"\\") == NULL && strspn(value, bare) != len)
-		buf_add(&k->secrets, value, len + 1);
+	if (strlen(value) >= SHORTEST_SECRET)
+		buf_add(&k->secrets, value, strlen(value) + 1);
 }
 
 static void
@@ -367,6 +363,7 @@ proxy_call(struct call *c)
 	end = relay_run(p.proxy->relays, &p.relay);
 
 	keep_answer(&p);
+	p.kept->left = end == RELAY_LEFT;
 	put_trouble(&p, end, &p.kept->trouble);
 	take_place(&p, 0, true);
 	if (p.began)

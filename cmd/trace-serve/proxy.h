@@ -43,6 +43,7 @@ struct kept {
 	size_t	 counted;		/* of proxy->kept */
 	size_t	 came;			/* bytes of the response */
 	bool	 partial;		/* they were too much to keep */
+	bool	 left;			/* the client did not wait for the end; trouble says so */
 	struct kept *next;		/* in the order of the records; under the proxy's lock, as the next */
 	bool	 ready;			/* to be stored, or dropped where there is no room */
 	bool	 no_room;

@@ -9,6 +9,7 @@
 #include "crypt/key.h"
 #include "json/str.h"
 #include "net/coding.h"
+#include "openai/client.h"
 #include "openai/stream.h"
 #include "trace-serve/proxy.h"
 
@@ -194,24 +195,12 @@ put_body(const struct buf *body, const struct buf *type, bool valid, struct buf 
 	put_description(body->len, type, out);
 }
 
-static void
-take_out(struct buf *text, const char *secret)
-{
-	size_t len = strlen(secret);
-	char *p = text->p, *end = text->p + text->len;
-
-	while (p != NULL && (p = memmem(p, (size_t)(end - p), secret, len)) != NULL) {
-		memset(p, '*', len);
-		p += len;
-	}
-}
-
 /* Keys that the other server, or the client itself, has put into a text. */
 static void
-take_out_secrets(const struct kept *k, struct buf *text)
+take_out_secrets(const struct kept *k, struct buf *text, bool json)
 {
-	for (const char *s = k->secrets.p; text->len > 0 && k->secrets.len > 0 && s < k->secrets.p + k->secrets.len; s += strlen(s) + 1)
-		take_out(text, s);
+	for (const char *s = k->secrets.p; k->secrets.len > 0 && s < k->secrets.p + k->secrets.len; s += strlen(s) + 1)
+		chat_hide(text, json, s);
 }
 
 /* ---- whose it is ---- */
@@ -314,9 +303,9 @@ make_request(struct kept *k)
 	if (k->request_json.len == 0)
 		buf_adds(&k->request_json, "{}");
 	k->request_wrong = wrong;
-	take_out_secrets(k, &k->request_json);
-	take_out_secrets(k, &k->session);
-	take_out_secrets(k, &k->path);
+	take_out_secrets(k, &k->request_json, true);
+	take_out_secrets(k, &k->session, false);
+	take_out_secrets(k, &k->path, false);
 }
 
 /* ---- the response ---- */
@@ -339,6 +328,8 @@ make_stream(struct kept *k, const struct buf *body)
 	wrong = chat_stream_end(s, &k->response_json);
 	if (wrong != NULL && !k->partial)
 		set_error(k, wrong);
+	else if (k->left && !k->partial)
+		buf_clear(&k->error);	/* it had all events, and did not wait for the end behind them */
 	chat_stream_free(s);
 }
 
@@ -387,8 +378,8 @@ make_response(struct kept *k)
 		wrong = too_many;
 		buf_free(&k->response_json);
 	}
-	take_out_secrets(k, &k->response_json);
-	take_out_secrets(k, &k->error);
+	take_out_secrets(k, &k->response_json, true);
+	take_out_secrets(k, &k->error, false);
 	return k->trouble.len > 0 ? NULL : wrong;
 }
 
@@ -430,7 +421,7 @@ make_metadata(struct kept *k, const char *response_wrong, struct buf *out)
 	if (k->partial || response_wrong != NULL)
 		buf_addf(out, ",\"response_not_kept\":\"%s\"", k->partial ? "the body is too large" : response_wrong);
 	buf_addc(out, '}');
-	take_out_secrets(k, out);
+	take_out_secrets(k, out, true);
 }
 
 static void
@@ -467,6 +458,7 @@ put_trace(struct kept *k)
 	if (k->state == EARLY_DONE && k->early.result == STORE_OK) {
 		t->turn = k->early.turn;
 		t->completes = true;
+		t->pending = (struct span){ k->early.id, strlen(k->early.id) };
 	}
 	t->response = span_of(&k->response_json);
 	t->error_message = span_of(&k->error);

@@ -859,6 +859,14 @@ request_peer(struct request *rq, char out[PEER_SIZE])
 
 /* ---- the server ---- */
 
+bool
+server_is_address(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+
+	return colon != NULL && colon[1] != '\0' && strspn(colon + 1, "0123456789") == strlen(colon + 1) && strtoul(colon + 1, NULL, 10) <= 65535;
+}
+
 /* "HOST:PORT", "[HOST]:PORT"; returns a listening socket, or -1. */
 static int
 listen_on(const char *where, struct buf *error)
@@ -869,7 +877,7 @@ listen_on(const char *where, struct buf *error)
 	char *name;
 	int fd = -1, st, one = 1;
 
-	if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535) {
+	if (!server_is_address(where)) {
 		buf_addf(error, "'%s' is not ADDRESS:PORT", where);
 		return -1;
 	}

@@ -43,6 +43,8 @@ struct server_opts {
 	void	*arg;
 };
 
+/* Has it the form that listen must have? */
+bool	server_is_address(const char *listen);
 /* Starts to serve.  Returns new (server_stop), or NULL with a message appended to error. */
 struct server *server_start(const struct server_opts *o, struct buf *error);
 /* "http://127.0.0.1:8080", borrowed */

@@ -9,7 +9,7 @@
 #include "openai/stream.h"
 
 #define MOST_ANSWER ((size_t)64 << 20)
-#define MOST_WORD 12
+#define SHORTEST_SECRET 12	/* what is as short as "ollama" is no key */
 #define MOST_WORDS 1000	/* bytes of a service's message */
 
 void
@@ -231,18 +231,44 @@ settle(struct call *c, enum http_result how, const struct http_response *h, stru
 	return h->timed_out ? CHAT_TIMEOUT : CHAT_FAILED;
 }
 
-/* Put stars where the key stands; what is as short as "ollama" is no key. */
-static void
-hide(const char *secret, struct buf *b)
+/* Can it stand in a JSON text as a part of one string alone?  What does not for certain cannot be taken out. */
+static bool
+is_of_string(const char *secret, size_t len)
 {
-	size_t n = secret == NULL ? 0 : strlen(secret);
-	char *p = b->p;
+	static const char bare[] = "0123456789.eE+-truefalsn,:[]{} \t";	/* what JSON has outside of strings */
 
-	if (n < MOST_WORD || b->len == 0)
+	return strpbrk(secret, "\"\\") == NULL && strspn(secret, bare) != len;
+}
+
+/* Is it a part of "\n" or "\u00e9"?  What begins there is not what it looks like. */
+static bool
+is_escaped(const char *json, const char *p)
+{
+	const char *at = p, *from;
+
+	while (at > json && p - at < 4 && at[-1] != '\\')
+		at--;
+	for (from = at; from > json && from[-1] == '\\'; )
+		from--;
+	return (at - from) % 2 != 0 && (at == p || *at == 'u');
+}
+
+void
+chat_hide(struct buf *text, bool json, const char *secret)
+{
+	size_t len = strlen(secret);
+	char *p = text->p, *end;
+
+	if (text->len == 0 || scan_utf8(secret, len) != NULL || (json && !is_of_string(secret, len)))
 		return;
-	while ((p = memmem(p, (size_t)(b->p + b->len - p), secret, n)) != NULL) {
-		memset(p, '*', n);
-		p += n;
+	end = p + text->len;
+	while ((p = memmem(p, (size_t)(end - p), secret, len)) != NULL) {
+		if (json && is_escaped(text->p, p)) {
+			p++;
+			continue;
+		}
+		memset(p, '*', len);
+		p += len;
 	}
 }
 
@@ -265,8 +291,10 @@ chat_send(struct http *h, const struct provider *p, struct span request, int64_t
 		headers[2] = buf_str(&authorization);
 	}
 	r->outcome = settle(&c, http_perform(h, &rq, &answer), &answer, r);
-	hide(p->secret, &r->response);
-	hide(p->secret, &r->error);
+	if (p->secret != NULL && strlen(p->secret) >= SHORTEST_SECRET) {
+		chat_hide(&r->response, true, p->secret);
+		chat_hide(&r->error, false, p->secret);
+	}
 	r->status = answer.status;
 	r->latency_ms = answer.ms >= c.first ? answer.ms : c.first;	/* two clocks */
 	r->first_byte_ms = c.first;

@@ -9,6 +9,7 @@
 #ifndef OPENAI_CLIENT_H
 #define OPENAI_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -43,5 +44,8 @@ void	chat_result_free(struct chat_result *r);
 void	chat_set(struct buf *request, const char *name, size_t len, struct span val);
 /* Append its "model", as text; nothing where there is none. */
 void	chat_model(struct span request, struct buf *out);
+
+/* Put stars where a secret (not "") stands: in a text, or in the strings of JSON; which it is still then, of UTF-8. */
+void	chat_hide(struct buf *text, bool json, const char *secret);
 
 #endif

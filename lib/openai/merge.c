@@ -183,7 +183,9 @@ comes_once(struct span key)
 static bool
 is_empty(const struct part *p)
 {
-	return (p->kind == RAW && (p->text.len == 0 || p->text.p[0] == 'n')) || (p->kind == TEXT && p->text.len == 0);
+	if (p->kind == RAW)
+		return p->text.len == 0 || p->text.p[0] == 'n' || (p->text.len == 2 && p->text.p[0] == '"');
+	return p->kind == TEXT && p->text.len == 0;
 }
 
 static void
@@ -261,6 +263,17 @@ join_delta(struct merge *m, struct part *p, struct span key, struct span val, bo
 	}
 }
 
+/* Does it tell more than what is there?  Of a chunk the first text that is not empty counts, of a choice the last. */
+static bool
+tells(const struct part *p, struct span val, enum merge_rule rule)
+{
+	if (json_is_null(val))
+		return false;
+	if (!json_is_string(val))
+		return true;
+	return rule == MERGE_CHUNK ? is_empty(p) || p->text.len <= 2 : rule != MERGE_CHOICE || val.len > 2;
+}
+
 static void
 join_member(struct merge *m, struct part *to, struct span key, struct span val, enum merge_rule rule)
 {
@@ -280,8 +293,8 @@ join_member(struct merge *m, struct part *to, struct span key, struct span val, 
 	else if (rule == MERGE_LAST && val.p[0] == '{' && p->kind != ARRAY) {
 		set_kind(p, OBJECT);
 		join_object(m, p, val, MERGE_LAST);
-	} else if (fresh || (!json_is_null(val) && !(rule == MERGE_CHUNK && json_is_string(val) && !is_empty(p) && p->text.len > 2)))
-		set_raw(m, p, val);	/* of a chunk the first text that is not empty */
+	} else if (fresh || tells(p, val, rule))
+		set_raw(m, p, val);
 }
 
 static void

@@ -2,8 +2,8 @@
  * merge.h - the deltas of a streamed answer, joined into one object.
  *
  * Strings of a delta are appended to what came before, but for names and ids, which come once; elements of arrays are joined by
- * their "index", or appended; numbers and truth values are the last ones; null never takes anything away.  Texts stay as they were
- * written, escapes and digits too.
+ * their "index", or appended; numbers and truth values are the last ones; null never takes anything away, nor does "" from a choice.
+ * Texts stay as they were written, escapes and digits too.
  */
 #ifndef OPENAI_MERGE_H
 #define OPENAI_MERGE_H

@@ -342,6 +342,7 @@ wait_for(struct walking *g, struct part *p)
 	struct queue *q = &g->queue;
 
 	if (q->n_threads == 0) {
+		q->taken++;	/* it is the next; threads that can be had later are not to read it again */
 		part_read(p, &g->shared);
 		return;
 	}

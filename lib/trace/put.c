@@ -67,12 +67,12 @@ count_turn(struct conn *c, struct put *p)
 	return ok;
 }
 
-/* Is the latest record of the turn pending?  A replay of it does not count. */
+/* Is the latest record of the turn (or the one that is named) pending?  A replay of it does not count. */
 static bool
 find_pending(struct conn *c, struct put *p)
 {
 	sqlite3_stmt *s = conn_prepare(c, "SELECT rowid, id, status, created_us FROM records WHERE session_id = ? AND turn_number = ?"
-	    " AND parent_id IS NULL ORDER BY created_us DESC LIMIT 1");
+	    " AND parent_id IS NULL AND id = coalesce(?, id) ORDER BY created_us DESC LIMIT 1");
 	struct span status, id;
 	int r;
 
@@ -81,6 +81,7 @@ find_pending(struct conn *c, struct put *p)
 		return false;
 	bind_span(s, 1, span_of(&p->session));
 	sqlite3_bind_int64(s, 2, p->turn);
+	bind_known(s, 3, p->t->pending);
 	r = sqlite3_step(s);
 	status = column_span(s, 2);
 	if (r == SQLITE_ROW && status.len == 7 && memcmp(status.p, "pending", 7) == 0) {

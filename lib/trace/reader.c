@@ -26,7 +26,7 @@ reader_new(struct trace_store *s, struct buf *error)
 	free(c);
 	pthread_mutex_lock(&s->readers);
 	s->n_readers--;
-	pthread_cond_signal(&s->spare);
+	pthread_cond_broadcast(&s->spare);
 	pthread_mutex_unlock(&s->readers);
 	return NULL;
 }
@@ -64,7 +64,7 @@ reader_give(struct trace_store *s, struct conn *c)
 	pthread_mutex_lock(&s->readers);
 	c->next = s->idle;
 	s->idle = c;
-	pthread_cond_signal(&s->spare);
+	pthread_cond_broadcast(&s->spare);	/* searches wait for it, too, for something else */
 	pthread_mutex_unlock(&s->readers);
 }
 

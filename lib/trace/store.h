@@ -47,6 +47,7 @@ struct trace {
 	struct span provider, model;	/* text; empty: not known */
 	int64_t	 http_status, latency_ms, first_byte_ms;	/* -1: not known */
 	bool	 completes;		/* a pending record of the same session and turn becomes this one */
+	struct span pending;		/* id of that record; empty: the latest of the turn, if it is pending */
 	void	(*done)(struct trace *t);
 	void	*arg;
 	/* Set when done is called; turn and latency_ms are, too. */

@@ -2,8 +2,8 @@
  * fuzz_proxy - any bytes as what the two sides of a proxied call said: one record comes of it, of valid JSON without the keys, and it says
  * what is wrong where something is.
  *
- * The first byte says how the bodies are coded and of which type the request is, the second the type of the answer and whether the call
- * took long, the third its status; then the session, the turn, the request and the answer, cut at 0x1e.
+ * The first byte says how the bodies are coded and of which type the request is, the second the type of the answer, whether the call
+ * took long and how it ended, the third its status; then the session, the turn, the request and the answer, cut at 0x1e.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "trace-serve/proxy_record.c"
 
 #define SECRET "sk-0123456789"
+#define LIKE_ESCAPE "bee9aaaaa"		/* as the end of "\b", and of "\u00be" */
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -86,6 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	k = mem_zero(1, sizeof *k);
 	k->proxy = &proxy;
 	buf_add(&k->secrets, SECRET, sizeof SECRET);
+	buf_add(&k->secrets, LIKE_ESCAPE, sizeof LIKE_ESCAPE);
 	buf_adds(&k->path, "/chat/completions");
 	buf_adds(&k->peer, "127.0.0.1");
 	buf_adds(&k->request_coding, codings[data[0] & 3]);
@@ -102,6 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	k->partial = (data[1] & 16) != 0;
 	if ((data[1] & 32) != 0)
 		buf_adds(&k->trouble, "the connection was lost");
+	k->left = (data[1] & 96) == 96;
 	records = 0;
 	must(kept_count(k, k->response.len));
 	kept_enqueue(k);

@@ -140,12 +140,46 @@ no_whole_answer(void **state)
 	assert_int_equal(n_asked, 2);
 }
 
+/* Stars are put within strings only, and not into an escape: JSON stays JSON. */
+static void
+hidden(void **state)
+{
+	static const struct { const char *secret, *text, *json, *want; } t[] = {
+		{ KEY, "[********************]", "[\"" KEY KEY "\"]", "[\"****************************************\"]" },
+		{ "000000000000", "[************]", "[1000000000000,\"000000000000\"]", NULL },
+		{ "1,\t2,\t3,\t4,5", "[************]", "[1,\t2,\t3,\t4,5]", NULL },
+		{ "a\",\"b", "[*****]", "[\"a\",\"b\"]", NULL },
+		{ "\xbcxxxxxxxxxxx", "[\xbcxxxxxxxxxxx]", "[\"\xc3\xbcxxxxxxxxxxx\"]", NULL },
+		{ "nxxxxxxxxxxx", "[************]", "[\"\\nxxxxxxxxxxx\\\\nxxxxxxxxxxx\"]", "[\"\\nxxxxxxxxxxx\\\\************\"]" },
+		{ "u00e9xxxxxxx", "[************]", "[\"\\u00e9xxxxxxx\"]", NULL },
+		{ "9xxxxxxxxxxx", "[************]", "[\"\\u00e9xxxxxxxxxxx\"]", NULL },
+		{ "9xxxxxxxxxxx", "[************]", "[\"\\\\u00e9xxxxxxxxxxx\"]", "[\"\\\\u00e************\"]" },
+		{ "9xxxxxxxxxxx", "[************]", "[\"\\u00e99xxxxxxxxxxx\"]", "[\"\\u00e9************\"]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(t); i++) {
+		struct buf b = { 0 };
+
+		chat_hide(&b, true, t[i].secret);
+		assert_int_equal(b.len, 0);
+		buf_addf(&b, "[%s]", t[i].secret);
+		chat_hide(&b, false, t[i].secret);
+		assert_string_equal(buf_str(&b), t[i].text);
+		buf_clear(&b);
+		buf_adds(&b, t[i].json);
+		chat_hide(&b, true, t[i].secret);
+		assert_string_equal(buf_str(&b), t[i].want != NULL ? t[i].want : t[i].json);
+		buf_free(&b);
+	}
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, canned_forget)
 	const struct CMUnitTest tests[] = {
-		TEST(places), TEST(errors_that_look_well), TEST(refused), TEST(long_words), TEST(no_whole_answer),
+		TEST(places), TEST(errors_that_look_well), TEST(refused), TEST(long_words), TEST(no_whole_answer), TEST(hidden),
 	};
 
 	return cmocka_run_group_tests_name("chat", tests, canned_start, leave_dir);

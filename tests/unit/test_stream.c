@@ -53,6 +53,12 @@ static const struct {
 	{ "Azure's first chunk, obfuscation, other members", "data: {\"id\":\"\",\"model\":\"\",\"choices\":[],\"prompt_filter_results\":[1],\"obfuscation\":\"x\"}\n\n"
 	  "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}],\"obfuscation\":\"yz\"}\n\n",
 	  "{\"id\":\"c1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}],\"prompt_filter_results\":[1]}", NULL },
+	{ "a reason that is empty is none", CHUNK("{\"content\":\"x\"}", "\"\"") CHUNK("{\"content\":\"y\"}", "\"\""),
+	  WHOLE("{\"content\":\"xy\"}", "\"\""), CUT },
+	{ "... until there is one", CHUNK("{\"content\":\"x\"}", "\"\"") CHUNK("{\"content\":\"y\"}", "\"stop\""),
+	  WHOLE("{\"content\":\"xy\"}", "\"stop\""), NULL },
+	{ "... and then it stays", CHUNK("{\"content\":\"x\"}", "\"stop\"") CHUNK("{}", "\"\""),
+	  WHOLE("{\"content\":\"x\"}", "\"stop\""), NULL },
 	{ "the older completions", "data: {\"object\":\"text_completion\",\"choices\":[{\"text\":\"a\",\"index\":0}]}\n\ndata: {\"choices\":[{\"text\":\"b\",\"index\":0,\"finish_reason\":\"length\"}]}\n\n",
 	  "{\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"ab\",\"finish_reason\":\"length\"}]}", NULL },
 	{ "a comment, CRLF, CR, no blank, more lines of data, other fields",

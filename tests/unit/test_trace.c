@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "trace/inside.h"
 #include "trace/search.h"
 #include "trace/store.h"
 #include "trace/summary.h"
@@ -420,13 +421,92 @@ test_stop(void **state)
 	trace_store_close(s);
 }
 
+/* A search that stands still, until the gate opens. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
+static int at_gate;
+static bool gate_open;
+
+static bool
+stand_still(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&gate);
+	at_gate++;
+	pthread_cond_broadcast(&gate_moved);
+	while (!gate_open)
+		pthread_cond_wait(&gate_moved, &gate);
+	pthread_mutex_unlock(&gate);
+	return true;
+}
+
+static void *
+search_on(void *store)
+{
+	struct record_filter f = { .text = text("a"), .from = INT64_MIN, .to = INT64_MAX, .brief = true, .stop = stand_still };
+	struct buf out = { 0 }, error = { 0 };
+
+	assert_int_equal(trace_store_records(store, &f, (struct page){ 1, 10 }, &out, &error), STORE_OK);
+	buf_free(&out);
+	return NULL;
+}
+
+static void *
+ask(void *store)
+{
+	struct buf out = { 0 }, error = { 0 };
+
+	assert_int_equal(trace_store_session(store, text("no such one"), &out, &error), STORE_NONE);
+	return NULL;
+}
+
+/* A connection that is given back goes to who waits for one, also when a search waits for another to end. */
+static void
+test_waiting(void **state)
+{
+	struct trace_store *s = open_store("side.db");
+	struct timespec patience;
+	struct conn *held[6];
+	struct buf error = { 0 };
+	pthread_t search[3], asking;
+	int late;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(held); i++)
+		assert_non_null(held[i] = reader_take(s, &error));
+	for (size_t i = 0; i < N_OF(search); i++) {
+		assert_int_equal(pthread_create(&search[i], NULL, search_on, s), 0);
+		pthread_mutex_lock(&gate);
+		while (i < 2 && at_gate <= (int)i)
+			pthread_cond_wait(&gate_moved, &gate);
+		pthread_mutex_unlock(&gate);
+	}
+	usleep(100000);		/* the third one waits, then who asks; what is true is so without that, too */
+	assert_int_equal(pthread_create(&asking, NULL, ask, s), 0);
+	usleep(100000);
+	reader_give(s, held[0]);
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 10;
+	late = pthread_timedjoin_np(asking, NULL, &patience);
+	pthread_mutex_lock(&gate);
+	gate_open = true;
+	pthread_cond_broadcast(&gate_moved);
+	pthread_mutex_unlock(&gate);
+	for (size_t i = 1; i < N_OF(held); i++)
+		reader_give(s, held[i]);
+	for (size_t i = 0; i < N_OF(search); i++)
+		pthread_join(search[i], NULL);
+	assert_int_equal(late, 0);
+	trace_store_close(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_search), cmocka_unit_test(test_search_chance), cmocka_unit_test(test_summary), cmocka_unit_test(test_preview),
 		cmocka_unit_test(test_group), cmocka_unit_test(test_watch), cmocka_unit_test(test_clock), cmocka_unit_test(test_replays),
-		cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_stop), cmocka_unit_test(test_waiting),
 	};
 
 	return cmocka_run_group_tests_name("trace", tests, enter_dir, leave_dir);

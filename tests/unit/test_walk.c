@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -503,6 +504,41 @@ newest_stops(void **state)
 	tree_close(&t);
 }
 
+static pthread_attr_t usual;
+
+static bool
+show_and_mend(void *ctx, const struct walk_record *r)
+{
+	assert_int_equal(pthread_setattr_default_np(&usual), 0);
+	return show(ctx, r);
+}
+
+/* When threads can be had only later, they do not read again what has been read without them. */
+static void
+late_threads(void **state)
+{
+	struct walk w = walk_of(NULL);
+	pthread_attr_t large;
+
+	(void)state;
+	put(DAY7, LINE(1, "a", "07T10:00:00Z"));
+	put(DAY8, LINE(2, "b", "08T10:00:00Z"));
+	put(DAY9, LINE(3, "c", "09T10:00:00Z") LINE(4, "d", "09T11:00:00Z"));
+	assert_int_equal(pthread_getattr_default_np(&usual), 0);
+	assert_int_equal(pthread_attr_init(&large), 0);
+	assert_int_equal(pthread_attr_setstacksize(&large, (size_t)1 << 50), 0);	/* more than there is */
+	w.record = show_and_mend;
+	for (int fold = 0; fold < 2; fold++)
+		for (w.jobs = 2; w.jobs <= 4; w.jobs++) {
+			w.fold = fold == 1;
+			assert_int_equal(pthread_setattr_default_np(&large), 0);
+			check(w, "1 2 3 4 ");
+			assert_string_equal(buf_str(&told), "");
+		}
+	pthread_attr_destroy(&large);
+	pthread_attr_destroy(&usual);
+}
+
 int
 main(void)
 {
@@ -510,6 +546,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(order), TEST(same_id), TEST(same_call), TEST(no_ids), TEST(compressed), TEST(unreadable), TEST(many_bad_lines),
 		TEST(days_alone), TEST(many_parts), TEST(not_far_ahead), TEST(spilled), TEST(texts_stay), TEST(stops), TEST(newest_stops),
+		TEST(late_threads),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, enter_dir, leave_dir);
