@@ -149,37 +149,6 @@ is_own_start(const struct ledger *l, const char *p, size_t len)
 	return yes;
 }
 
-/*
- * The last line without a newline may be whole: written by hand, or by another program.  One of ours that a kill or a full disk cut
- * short was never acted upon, so it goes.
- */
-static int
-complete_tail(struct ledger *l)
-{
-	struct scan s = { 0 };
-	struct buf b = { 0 };
-	off_t size = lseek(l->fd, 0, SEEK_END), at;
-	int r = 0;
-
-	if (size <= 0)
-		return (int)size;
-	if ((at = last_line(l->fd, size)) == size)
-		return 0;
-	if (at != -1 && read_from(l->fd, at, &b) == 0) {
-		size_t mark = at == 0 && b.len >= 3 && memcmp(b.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-
-		if (scan_record(&s, b.p + mark) == b.p + b.len && kind_of(&s, l->key) == LINE_RECEIPT)
-			r = io_write(l->fd, "\n", 1);
-		else if (is_own_start(l, b.p + mark, b.len - mark))
-			r = ftruncate(l->fd, at);
-	} else {
-		r = -1;
-	}
-	scan_free(&s);
-	buf_free(&b);
-	return r;
-}
-
 /* Takes a line; -1 ends the reading, with errno. */
 typedef int each_line(struct ledger *l, void *arg, const struct record *r);
 
@@ -221,6 +190,52 @@ for_each(struct ledger *l, bool steady, each_line *fn, void *arg)
 	return result;
 }
 
+/* A file of others begins with a line of theirs.  The first is enough. */
+static int
+know_line(struct ledger *l, void *arg, const struct record *r)
+{
+	(void)arg;
+	if (kind_of(r->scan, l->key) != LINE_UNKNOWN)
+		return 1;
+	errno = EILSEQ;
+	return -1;
+}
+
+/*
+ * The last line without a newline may be whole: written by hand, or by another program.  One of ours that a kill or a full disk cut
+ * short was never acted upon, so it goes.
+ */
+static int
+complete_tail(struct ledger *l)
+{
+	struct scan s = { 0 };
+	struct buf b = { 0 };
+	off_t size = lseek(l->fd, 0, SEEK_END), at;
+	int r = 0;
+
+	if (size <= 0)
+		return (int)size;
+	if ((at = last_line(l->fd, size)) == size)
+		return 0;
+	if (at > 0 && for_each(l, false, know_line, NULL) == -1)
+		return -1;
+	if (at != -1 && read_from(l->fd, at, &b) == 0) {
+		size_t mark = at == 0 && b.len >= 3 && memcmp(b.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+		bool whole = scan_record(&s, b.p + mark) == b.p + b.len, own = is_own_start(l, b.p + mark, b.len - mark);
+		enum kind kind = whole ? kind_of(&s, l->key) : LINE_UNKNOWN;
+
+		if (kind == LINE_RECEIPT || (kind != LINE_UNKNOWN && !own))
+			r = io_write(l->fd, "\n", 1);
+		else if (own && (!whole || kind != LINE_UNKNOWN))
+			r = ftruncate(l->fd, at);
+	} else {
+		r = -1;
+	}
+	scan_free(&s);
+	buf_free(&b);
+	return r;
+}
+
 static bool
 read_intent(struct span line, struct intent *in)
 {
@@ -233,6 +248,19 @@ read_intent(struct span line, struct intent *in)
 	memcpy(in->id, id.p + 1, UUID_SIZE - 1);
 	in->id[UUID_SIZE - 1] = '\0';
 	return when_parse(at.p + 1, at.len - 2, &in->at_ms, NULL);
+}
+
+/* Of rows that our key does not name nobody could tell what became of them. */
+static bool
+names_rows(const struct ledger *l, const struct intent *in)
+{
+	struct json_iter it;
+	struct span row, key;
+
+	for (it = json_open(in->rows); json_next_element(&it, &row); )
+		if (!ledger_row_key(l, row, &key))
+			return false;
+	return true;
 }
 
 /* Keys on their way into the set. */
@@ -264,7 +292,7 @@ load_line(struct ledger *l, void *arg, const struct record *r)
 		}
 		return 0;
 	case LINE_INTENT:
-		if (!read_intent(r->text, &in))
+		if (!read_intent(r->text, &in) || !names_rows(l, &in))
 			break;		/* what became of it cannot be found out */
 		/* Only the last can be unsettled: each is settled before the next is written. */
 		l->dirty = true;
