@@ -71,7 +71,17 @@ struct fetch {
 	struct buf row, out;
 	bool	 told;		/* that a field which is not listed has got another name */
 	uint64_t rows, pages, tables;
+	int64_t	 begun;		/* when_mono() */
 };
+
+static void
+summarize(const struct fetch *f)
+{
+	progress_clear();
+	verbose("written=%llu tables=%llu pages=%llu requests=%llu seconds=%.1f", (unsigned long long)f->rows,
+	    (unsigned long long)f->tables, (unsigned long long)f->pages, (unsigned long long)feishu_requests(f->table.feishu),
+	    (double)(when_mono() - f->begun) / 1e3);
+}
 
 /* Nothing more can be done; what was written so far is told, because it may look like all there is. */
 static void __attribute__((noreturn))
@@ -79,12 +89,12 @@ give_up(struct fetch *f, enum feishu_result r)
 {
 	progress_clear();
 	std_flush(&f->out);
-	if (r == FEISHU_INTERRUPTED)
-		exit(sig_exit(ST_FAILED));
-	warn("%s", buf_str(&f->table.reply.error));
-	if (f->rows == 0)
-		exit(r == FEISHU_REFUSED && f->pages == 0 ? ST_USAGE : ST_FAILED);
-	die(ST_FAILED, "stopped after %llu rows; the output is not complete", (unsigned long long)f->rows);
+	if (r != FEISHU_INTERRUPTED)
+		warn("%s", buf_str(&f->table.reply.error));
+	if (r != FEISHU_INTERRUPTED && f->rows != 0)
+		warn("stopped after %llu rows; the output is not complete", (unsigned long long)f->rows);
+	summarize(f);
+	exit(r == FEISHU_REFUSED && f->rows == 0 && f->pages == 0 ? ST_USAGE : sig_exit(ST_FAILED));
 }
 
 static void
@@ -514,8 +524,7 @@ finish(struct fetch *f)
 int
 main(int argc, char *argv[])
 {
-	struct fetch f = { 0 };
-	int64_t start = when_mono();
+	struct fetch f = { .begun = when_mono() };
 	int n = opt_parse(&tool, argc, argv);
 
 	check_options();
@@ -533,10 +542,7 @@ main(int argc, char *argv[])
 		fetch_table(&f);
 
 	std_flush(&f.out);
-	progress_clear();
-	verbose("written=%llu tables=%llu pages=%llu requests=%llu seconds=%.1f", (unsigned long long)f.rows,
-	    (unsigned long long)f.tables, (unsigned long long)f.pages, (unsigned long long)feishu_requests(f.table.feishu),
-	    (double)(when_mono() - start) / 1e3);
+	summarize(&f);
 	finish(&f);
 	return sig_exit(std_close(ST_OK));
 }

@@ -65,7 +65,7 @@ struct prune {
 	struct buf removed;	/* their lines */
 	uint64_t read, old, undated;
 	int	 status;
-	bool	 failed;
+	bool	 failed, unsettled;
 };
 
 /* ---- what is old ---- */
@@ -186,7 +186,7 @@ delete_ids(struct prune *p, struct span ids)
 {
 	struct buf rest = { 0 }, left = { 0 };
 	enum feishu_result r = FEISHU_OK;
-	bool unknown;
+	bool unknown, first = p->gone.n == 0;
 
 	buf_add(&left, ids.p, ids.len);
 	buf_pad(&left);
@@ -203,11 +203,10 @@ delete_ids(struct prune *p, struct span ids)
 			break;
 		unknown = p->table.reply.unknown;
 		buf_clear(&rest);
-		if (find_absent(p, now, &rest) != FEISHU_OK)
+		if ((r = find_absent(p, now, &rest)) != FEISHU_OK)
 			break;
-		if (!p->ledger.bound && !unknown && rest.len == 0)
+		if (!p->ledger.bound && !unknown && rest.len == 0 && first)
 			die(ST_USAGE, "%s: the table has none of these records; is it the right one?", opts.ledger);
-		r = FEISHU_OK;
 		buf_clear(&left);
 		buf_add(&left, rest.p, rest.len);
 		buf_pad(&left);
@@ -244,13 +243,19 @@ delete_old(struct prune *p)
 
 /* ---- the ledger ---- */
 
+/*
+ * A batch that a killed bt-push has settled goes from the ledger as bt-push would have taken it out: without its receipts it would look
+ * unsettled, and be pushed again.
+ */
 static bool
 keep_line(void *arg, const struct scan *s, struct span text)
 {
 	struct prune *p = arg;
 	const struct member *id = scan_find(s, "record_id", 9);
 
-	if (id == NULL || !keymap_get(&p->gone, id->val, NULL))
+	if (id == NULL)
+		return p->unsettled;
+	if (!keymap_get(&p->gone, id->val, NULL))
 		return true;
 	buf_add(&p->removed, text.p, text.len);
 	buf_addc(&p->removed, '\n');
@@ -325,6 +330,7 @@ int
 main(int argc, char *argv[])
 {
 	struct prune p = { 0 };
+	struct intent intent;
 	int64_t start = when_mono();
 
 	(void)opt_parse(&tool, argc, argv);
@@ -346,8 +352,12 @@ main(int argc, char *argv[])
 	if (!bitable_init(&p.table, &opts.table, &opts.http))
 		die(ST_USAGE, "%s", buf_str(&p.table.reply.error));
 	ledger_refused(&p, ledger_open(&p.ledger, opts.ledger, opts.key));
-	if (ledger_each(&p.ledger, look_at, &p) == -1)
+	p.unsettled = ledger_unsettled(&p.ledger, &intent);
+	if (ledger_each(&p.ledger, look_at, &p) == -1) {
+		if (errno == EINTR)
+			exit(sig_exit(ST_FAILED));
 		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
+	}
 	std_flush(&p.removed);
 	if (p.undated != 0)
 		note("%s: %llu rows have no timestamp and are kept", opts.ledger, (unsigned long long)p.undated);

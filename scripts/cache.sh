@@ -216,6 +216,7 @@ put_in_place() {	# NAME
 # What is wrong with a fetch, in a line.
 complain() {	# NAME WHY
 	failure[$1]=${2##*$'\r'}
+	failure[$1]=${failure[$1]#$'\e[K'}	# what the tool wiped its progress away with
 	failure[$1]=${failure[$1]//[[:cntrl:]]/ }
 	failure[$1]=${failure[$1]:-the tool ended without a word}	# none would mean that all is well
 	if [[ -f ${copy[$1]} ]]; then
@@ -242,7 +243,7 @@ fetch() {	# NAME
 	if ((st > 1)) || ! put_in_place "$name"; then
 		rm -f -- "$file.new"
 		why="$file cannot be replaced"
-		((st <= 1)) || why=$(tail -n 1 "$tmp/said")
+		((st <= 1)) || why=$(sed -E '/: (read|written)=[0-9]+ /d' "$tmp/said" | tail -n 1)	# but the summary of -v
 		complain "$name" "$why"
 		((st == 2)) && n_misused=$((n_misused + 1))
 		worse 3

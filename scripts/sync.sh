@@ -259,8 +259,8 @@ fi
 receipts_before=$(receipts)
 if [[ -n $rebuild ]]; then
 	rebuild
-elif prune && [[ -z $caught ]]; then
+elif prune; then
 	receipts_before=$(receipts)
-	sync_passes
+	[[ -n $caught ]] || sync_passes
 fi
 finish

@@ -259,8 +259,9 @@ rm feishu.json
 # ---- never a short export that looks complete
 fails() {	# NAME FAULT MESSAGE ROWS
 	faults "[$2]"
-	run bt-fetch bascnTest --max-retries 1 --retry-time 1s --timeout 2s
+	run bt-fetch -v bascnTest --max-retries 1 --retry-time 1s --timeout 2s
 	is "$1: status 3" "$st" 3
+	is "$1: the summary is at the end" "$(tail -n 1 err | grep -c ": written=$4 ")" 1
 	like "$1: the reason" err "$3"
 	like "$1: the rows are told" err "stopped after $4 rows; the output is not complete"
 	is "$1: they are whole" "$(json r.run_id <out | wc -l)" "$4"

@@ -72,6 +72,40 @@ i=0; while [ $i -lt 1200 ]; do i=$((i + 1)); echo "{\"run_id\":\"m$i\",\"timesta
 bt-push --ledger ledger many >/dev/null
 ok 'more than one call may delete' status 0 bt-prune --ledger ledger --older-than 14d
 is 'all of them' "$(rows)" 'edge new theirs undated '
+fill
+head -n 499 many | bt-push --ledger ledger >/dev/null		# with the two of fill: the 501st has a call of its own
+{ head -n 1 ledger; grep m499 ledger; } >other
+grep record_id ledger >unbound
+bt-prune -q --ledger other --older-than 14d >/dev/null
+ok 'records that are gone are no sign of another table where others were there' status 0 bt-prune --ledger unbound --older-than 14d
+is 'all are gone, and printed' "$(rows)$(wc -l <out)" 'edge new theirs undated 501'
+fill
+{
+	head -n 1 ledger
+	grep old ledger | json_all 'JSON.stringify({intent: "11111111-1111-4111-8111-111111111111", at: new Date().toISOString(),
+		rows: rows.map((r) => ({run_id: r.run_id, timestamp: r.timestamp})), records: rows.map((r) => ({fields: {run_id: r.run_id}}))})'
+	grep record_id ledger
+} >killed
+run bt-prune --ledger killed --older-than 14d
+ok 'after a kill of bt-push behind its last receipt' bt-push --ledger killed /dev/null
+is 'what was pruned does not come again' "$(rows)$(grep -c record_id killed)" 'edge new theirs undated 3'
+fill
+faults "[{\"route\":\"$delete\",\"act\":\"reset-after\"},{\"route\":\"${delete%delete}get\",\"act\":\"hang\"}]"
+post /_test/log '' >/dev/null
+bt-prune -q --ledger ledger --older-than 14d >out 2>err & pid=$!
+asked() { get /_test/log | grep -q batch_get; }
+within 5 asked
+kill -TERM $pid; wait $pid
+is 'SIGTERM while it asks what is gone: 143, without a word' "$?$(cat err)" 143
+is 'and the next run goes on' "$(bt-prune -q --ledger ledger --older-than 14d | wc -l)" 2
+awk 'BEGIN { for (i = 0; i < 30000; i++) print "{\"run_id\":\"x" i "\",\"record_id\":\"recX\",\"timestamp\":\"2026-01-01T00:00:00Z\"}" }' >large
+mkfifo pipe
+bt-prune --dry-run --ledger large --older-than 14d >pipe 2>err & pid=$!
+exec 3<pipe
+head -n 1 <&3 >/dev/null
+kill -TERM $pid
+cat <&3 >/dev/null; exec 3<&-; wait $pid
+is 'SIGTERM while it reads the ledger: 143, without a word' "$?$(cat err)" 143
 ok 'misuse: no ledger' status 2 bt-prune --older-than 14d
 ok 'misuse: no age' status 2 bt-prune --ledger ledger
 ok 'misuse: no duration' status 2 bt-prune --ledger ledger --older-than soon

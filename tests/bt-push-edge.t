@@ -91,8 +91,21 @@ echo '{"run_id":"17","record_id":"recX"}' >l.n
 run bt-push -v --ledger l.n in
 like 'a key is the same as a number and as text' err 'pushed=0 .*duplicates=1'
 
+head -n 1 real/ledger | sed 's/:1,/: 1,/' | tr -d '\n' >l.h
+gen h 2 >in
+run bt-push --ledger l.h in
+ok 'nothing is glued to a first line of another spelling, without its newline' status 0 bt-push --ledger l.h in
+is 'the rows are there once' "$(count '"h-') $(wc -l <l.h)" '2 3'
 echo '{"intent":"?","rows":[],"records":[]}' >l.q
 ok 'an intent that cannot be read is not passed over: status 2' status 2 bt-push --ledger l.q in
+gen o 2 | sed 's/"input"/"id":"x","input"/' >in
+post /_test/fields '{"field_name":"id","type":1}' >/dev/null
+faults "[{\"route\":\"$create\",\"times\":0,\"act\":\"reset-after\"}]"
+run bt-push --ledger l.o --max-retries 0 in
+faults '[]'
+ok 'nor one of rows that another key names: status 2' status 2 bt-push --ledger l.o --key input in
+ok 'with their own key it is settled' status 0 bt-push --ledger l.o in
+is 'and they are there once' "$(count '"o-')" 2
 ok 'a ledger must be a file: status 2' status 2 bt-push --ledger /dev/null in
 like 'and is told so' err 'not a regular file'
 
@@ -100,17 +113,70 @@ like 'and is told so' err 'not a regular file'
 { gen j 3; echo bad; gen j2 1; } >in
 ok '--strict: status 1' status 1 bt-push --strict --ledger l.j in
 is 'the rows before the bad one are pushed, those behind it not' "$(count '"j-') $(count '"j2-')" '3 0'
+{ gen s 2; printf '{"run_id":"s3","input":"%0100001d"}\n' 0; gen s4 2; } >in
+ok '--strict and a row that the service refuses: status 1' status 1 bt-push --strict --ledger l.s --batch 4 in nowhere
+is 'the rows before it are pushed, those behind it not, nor other files' "$(count '"s-') $(count '"s4-') $(grep -c nowhere err)" '2 0 0'
+ok 'the next run goes on behind it' status 1 bt-push --ledger l.s in
+is 'with all of them' "$(count '"s-') $(count '"s4-')" '2 2'
 { echo bad; echo '{"run_id":"k","nofield":1}'; } >in
 run bt-push --rejects rej.k in
 is 'rejected lines are kept when the run ends early' "$(cat rej.k)" bad
+ends() {	# HOW STATUS ARGS...: with the line "bad" before its rows
+	how=$1 want=$2; shift 2
+	rm -f rej
+	run bt-push -v --rejects rej "$@"
+	is "$how: status, what was rejected, and the summary once, at the end" \
+		"$st $(cat rej) $(grep -c ': read=' err) $(tail -n 1 err | grep -c ': read=.* rejected=1 ')" "$want bad 1 1"
+}
+gen y 1 >in
+run bt-push --ledger l.y in
+sed -i '1s/"table":"./"table":"0/' l.y
+{ echo bad; gen end 2; } >in
+ends 'a ledger of another table' 2 --ledger l.y in
+ends 'a key that is no field' 2 --ledger l.z --key nofield in
+faults "[{\"route\":\"$create\",\"times\":0,\"act\":\"reset\"}]"
+ends 'no answer' 3 --max-retries 0 in
+faults '[]'
+{ echo bad; gen end2 2; echo '{"run_id":"end3"," note ":"x"}'; } >in
+ends 'a field that cannot be had' 3 --create-fields in
+is 'what stood before it is pushed' "$(count '"end2-')" 2
+{ echo bad; gen end4 1; } >in
+ok 'a full stdout: status 3' sh -c 'rm -f rej; bt-push --rejects rej in >/dev/full 2>err; [ $? = 3 ]'
+is 'the rejected line is kept' "$(cat rej)" bad
+if [ -z "$SAN" ]; then
+	n=0 st=3
+	while [ $n -lt 20 ] && [ $st != 1 ]; do
+		n=$((n + 1)); { echo bad; gen "full$n" 2; } >in
+		FAULT_AT=$n FAULT_ACT=ENOSPC FAULT_CALLS=fsync,rename LD_PRELOAD=$B/fault.so bt-push -v --ledger "l.full$n" --rejects "rej$n" in >out 2>err; st=$?
+		[ $st = 3 ] && [ "$(grep -c ': read=' err)" != 1 ] && echo "# at $n: $(grep -c ': read=' err) summaries"
+		[ "$(cat "rej$n")" = bad ] || { echo "# at $n: rejects: $(cat "rej$n")"; st=; break; }
+	done
+	is 'a full disk below the ledger, at each step: the rejected line is kept' "$st $((n > 6))" '1 1'
+else
+	skip 1 'the shim cannot be loaded before a sanitizer'
+fi
+gen r 2 >in
+for what in "GET ${table%/records}/fields" 'POST /open-apis/auth/v3/tenant_access_token/internal'; do
+	faults "[{\"route\":\"$what\",\"times\":0,\"act\":\"status\",\"status\":500,\"body\":\"ill\"}]"
+	ok "no batch was sent: status 3 ($what)" status 3 bt-push --max-retries 0 in
+	unlike 'and none is said to be in doubt' err unknown
+done
+faults '[]'
+run bt-push in
+cp out pushed
+faults "[{\"route\":\"POST $table/batch_update\",\"times\":0,\"act\":\"reset-after\"}]"
+run bt-push --update --max-retries 0 pushed
+like 'an update in doubt can be repeated' err 'unknown whether .* run again: .*no harm'
+faults '[]'
 gen f 4 >in
 mkfifo pipe
-(bt-push --ledger l.f --batch 2 <pipe >live 2>err; echo $? >code) & pid=$!
+bt-push --ledger l.f --batch 2 <pipe >live 2>err & pid=$!
 exec 3>pipe
 cat in >&3
 within 5 grep -q f-4 live
-kill -TERM "$(pgrep -P $pid bt-push)"; wait $pid; exec 3>&-
-is 'SIGTERM after pushed batches: 143' "$(cat code)" 143
+kill -TERM $pid; wait $pid
+is 'SIGTERM after pushed batches: 143' $? 143
+exec 3>&-
 is 'the ledger is left clean' "$(grep -c record_id l.f) $(grep -c intent l.f)" '4 0'
 
 # --- fields
@@ -122,6 +188,12 @@ ok 'of two members of one name the last gives the type' status 0 bt-push --creat
 echo '{"brandnew":"x"}' >in
 run bt-push --dry-run --create-fields in
 is 'a dry run shows fields to come' "$(cat out)" '{"fields":{"brandnew":"x"}}'
+echo '{"input":"no key"}' >in
+ok 'and rejects a row that the ledger could not name' status 1 bt-push --dry-run --ledger l.none in
+post /_test/fields '{"field_name":"n","type":2}' >/dev/null
+echo '{"run_id":"cut","input":"longer than five","n":"none"}' >in
+run bt-push -v --truncate 5 in
+like 'a text of a row that is rejected is not counted as cut' err 'rejected=1 truncated=0 '
 gen nnnnnnnnnn 2 >in
 run bt-push --upsert --truncate 5 in; run bt-push --upsert --truncate 5 in
 is '--truncate leaves the key alone' "$(count nnnnnnnnnn)" 2
@@ -132,6 +204,11 @@ for type in 2 5; do
 	run bt-push --upsert in; run bt-push --upsert in
 	is "--upsert finds a key in a field of type $type" "$(count record_id)" 1
 done
+standin_stop; start --columns 'run_id:1,timestamp:5,input:1,file:17'
+{ gen file 1; echo '{"run_id":"file-2","file":"boxElsewhere"}'; gen file3 1; } >in
+ok "a file of another base is its row's fault: status 1" status 1 bt-push --ledger l.file in
+like 'named' err 'in:2: .*1254303'
+is 'the other rows are pushed' "$(count '"file')" 2
 standin_stop; start --columns 'name:1,run_id:20,input:1'
 gen z 1 >in
 ok 'a key that the table computes is refused' status 2 bt-push --upsert in

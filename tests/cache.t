@@ -155,6 +155,10 @@ gives MUTE 'exit 3'
 ok 'a tool that fails without a word' status 3 "$cache" --once --force --config mute.conf
 ok '... has failed, says the summary' status 1 "$cache" summary --config mute.conf --format json
 is '... in words' "$(json 'r.state + ": " + r.error' <"$out")" 'failed: the tool ended without a word'
+gives MUTE 'printf "\r\033[K5 rows\r\033[Kbt-fetch: no right\nbt-fetch: written=5 tables=1 \n" >&2; exit 3'
+ok 'one that shows its progress, and sums up' status 3 "$cache" -v --once --force --config mute.conf
+ok '... has failed' status 1 "$cache" summary --config mute.conf --format json
+is '... for what it says in between' "$(json r.error <"$out")" 'bt-fetch: no right'
 spied >/dev/null
 
 # ---- one at a time, and killed ----

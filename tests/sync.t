@@ -445,6 +445,20 @@ for sig in TERM INT; do
 	is 'each row is there once' "$(cat diff)" ''
 done
 
+fresh signal-prune
+make_run 1 90 one | load
+run "$sync"
+awk 'BEGIN { for (i = 0; i < 501; i++) print "{\"run_id\":\"o" i "\",\"record_id\":\"recO" i "\",\"timestamp\":\"2020-01-01T00:00:00Z\"}" }' >>local_records.ndjson
+fs_post /_test/faults '[{"route":"POST /open-apis/bitable/v1/apps/*/tables/*/records/batch_delete","nth":2,"act":"hang"}]'
+fs_post /_test/log '{}'
+rm -f pid
+start_sync
+twice() { [ "$(fs_get /_test/log | grep -o batch_delete | wc -l)" = 2 ]; }
+within 10 twice
+kill -TERM "$pid"
+wait $shell 2>/dev/null
+like 'what was pruned before a signal is not taken off what was pushed' log ' pushed=0 pruned=500 '
+
 # Every process of the sync is killed, at moments from the start to beyond the end.
 fresh kill
 load <"$T/runs.ndjson"

@@ -7,6 +7,8 @@
  */
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,32 +57,73 @@ static const struct tool tool = {
 
 /* ---- ending ---- */
 
+static void
+summarize(const struct push *p)
+{
+	progress_clear();
+	verbose("read=%llu pushed=%llu updated=%llu duplicates=%llu rejected=%llu truncated=%llu requests=%llu seconds=%.1f",
+	    (unsigned long long)p->read, (unsigned long long)p->pushed, (unsigned long long)p->updated,
+	    (unsigned long long)p->duplicates, (unsigned long long)p->rejects.n, (unsigned long long)p->truncated,
+	    (unsigned long long)feishu_requests(p->table.feishu), (double)(when_mono() - p->begun) / 1e3);
+}
+
+static void
+close_rejects(struct push *p)
+{
+	if (rejects_close(&p->rejects) == -1) {
+		warn("%s: %s", opts.in.rejects, strerror(errno));
+		p->status = worse(p->status, ST_FAILED);
+	}
+}
+
+void
+stop(struct push *p, int status, const char *fmt, ...)
+{
+	char why[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof why, fmt, ap);
+	va_end(ap);
+	warn("%s", why);
+	close_rejects(p);
+	summarize(p);
+	exit(status);
+}
+
+static void __attribute__((noreturn))
+interrupted(struct push *p)
+{
+	close_rejects(p);
+	summarize(p);
+	exit(sig_exit(ST_FAILED));
+}
+
 /* The service cannot go on: what was acknowledged is recorded. */
 void
 give_up(struct push *p, enum feishu_result r)
 {
-	bool interrupted = r == FEISHU_INTERRUPTED;
+	const struct feishu_reply *reply = &p->table.reply;
 
-	std_out(p->out.p, p->out.len);
-	if (p->rejects.n != 0 && rejects_close(&p->rejects) == -1)
-		warn("%s: %s", opts.in.rejects, strerror(errno));
-	if (interrupted)
-		exit(sig_exit(ST_FAILED));
-	if (r == FEISHU_REFUSED && !p->table.reply.unknown && p->pushed + p->updated == 0)
-		die(p->table.reply.code == QUOTA_CODE ? ST_FAILED : ST_USAGE, "%s", buf_str(&p->table.reply.error));
+	if (r == FEISHU_INTERRUPTED)
+		interrupted(p);
+	if (r == FEISHU_REFUSED && !reply->unknown && p->pushed + p->updated == 0)
+		stop(p, reply->code == QUOTA_CODE ? ST_FAILED : ST_USAGE, "%s", buf_str(&p->table.reply.error));
 	warn("%s", buf_str(&p->table.reply.error));
-	if (p->table.reply.unknown && p->has_ledger)
-		die(ST_FAILED, "it is unknown whether the last batch was written; the next run finds out from %s", opts.ledger);
-	if (p->table.reply.unknown)
-		die(ST_FAILED, "it is unknown whether the last batch was written; with --ledger the next run would find out");
-	die(ST_FAILED, "stopped after %llu rows; run again to go on", (unsigned long long)(p->pushed + p->updated));
+	if (reply->unknown && opts.update)
+		stop(p, ST_FAILED, "it is unknown whether the last batch was written; run again: to write it twice does no harm");
+	if (reply->unknown && p->has_ledger)
+		stop(p, ST_FAILED, "it is unknown whether the last batch was written; the next run finds out from %s", opts.ledger);
+	if (reply->unknown)
+		stop(p, ST_FAILED, "it is unknown whether the last batch was written; with --ledger the next run would find out");
+	stop(p, ST_FAILED, "stopped after %llu rows; run again to go on", (unsigned long long)(p->pushed + p->updated));
 }
 
 void
-ledger_failed(int result)
+ledger_failed(struct push *p, int result)
 {
 	if (result == -1)
-		die(ST_FAILED, "%s: %s; the next run settles the batch", opts.ledger, strerror(errno));
+		stop(p, ST_FAILED, "%s: %s; run again to go on", opts.ledger, strerror(errno));
 }
 
 /* ---- rows ---- */
@@ -99,7 +142,7 @@ sort_row(struct push *p, const struct record *r)
 			return "no record_id";
 		return add_row(p, &p->update, r, key, json_inside(id));
 	}
-	if (key.p == NULL && (p->has_ledger || opts.upsert))
+	if (key.p == NULL && (opts.ledger != NULL || opts.upsert))
 		return "no key: the member that --key names is missing or empty";
 	if (opts.upsert) {
 		struct span text = key_text(p, key);
@@ -149,8 +192,8 @@ take_row(struct push *p, const struct record *r)
 		buf_add(&p->out, p->update.records.p, p->update.records.len);
 		if (p->out.len != 0)
 			buf_addc(&p->out, '\n');
-		std_out(p->out.p, p->out.len);
-		buf_clear(&p->out);
+		rejects_flush(&p->rejects);
+		std_flush(&p->out);
 		batch_clear(&p->create);
 		batch_clear(&p->update);
 		return;
@@ -213,7 +256,7 @@ push_inputs(struct push *p, char *files[], int n)
 		go_on = push_input(p, &in);
 		p->in = NULL;
 		lines_close(&in);
-		if (!go_on)
+		if (!go_on || p->stopped)
 			break;
 	}
 }
@@ -248,18 +291,18 @@ need_key_field(struct push *p, const char *why)
 	const struct field *f = bitable_field(&p->table, (struct span){ opts.key, strlen(opts.key) });
 
 	if (f != NULL && field_read_only(f->type))
-		die(ST_USAGE, "the table computes its field '%s', by which %s; name another with --key", opts.key, why);
+		stop(p, ST_USAGE, "the table computes its field '%s', by which %s; name another with --key", opts.key, why);
 	if (f == NULL)
-		die(ST_USAGE, "the table has no field '%s', by which %s; add it, or name another with --key", opts.key, why);
+		stop(p, ST_USAGE, "the table has no field '%s', by which %s; add it, or name another with --key", opts.key, why);
 }
 
 static void
 ledger_refused(struct push *p, enum ledger_status st)
 {
 	if (st == LEDGER_INTERRUPTED)
-		exit(sig_exit(ST_FAILED));
+		interrupted(p);
 	if (st != LEDGER_OK)
-		die(st == LEDGER_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->ledger.error));
+		stop(p, st == LEDGER_REFUSED ? ST_USAGE : ST_FAILED, "%s", buf_str(&p->ledger.error));
 }
 
 /*
@@ -318,11 +361,11 @@ static void
 finish(struct push *p)
 {
 	if (p->has_ledger && ledger_close(&p->ledger) == -1)
-		die(ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
+		stop(p, ST_FAILED, "%s: %s", opts.ledger, strerror(errno));
 	if (p->truncated != 0)
 		note("%llu texts were cut to %lld characters", (unsigned long long)p->truncated, (long long)opts.truncate);
-	if (rejects_close(&p->rejects) == -1)
-		die(ST_FAILED, "%s: %s", opts.in.rejects, strerror(errno));
+	close_rejects(p);
+	summarize(p);
 	batch_free(&p->create);
 	batch_free(&p->update);
 	keymap_free(&p->known);
@@ -338,8 +381,7 @@ finish(struct push *p)
 int
 main(int argc, char *argv[])
 {
-	struct push p = { 0 };
-	int64_t start = when_mono();
+	struct push p = { .begun = when_mono() };
 	int n = opt_parse(&tool, argc, argv);
 
 	check_options();
@@ -355,11 +397,6 @@ main(int argc, char *argv[])
 	load_keys(&p);
 	push_inputs(&p, argv, n);
 
-	progress_clear();
-	verbose("read=%llu pushed=%llu updated=%llu duplicates=%llu rejected=%llu truncated=%llu requests=%llu seconds=%.1f",
-	    (unsigned long long)p.read, (unsigned long long)p.pushed, (unsigned long long)p.updated,
-	    (unsigned long long)p.duplicates, (unsigned long long)p.rejects.n, (unsigned long long)p.truncated,
-	    (unsigned long long)feishu_requests(p.table.feishu), (double)(when_mono() - start) / 1e3);
 	finish(&p);
 	return sig_exit(std_close(p.status));
 }

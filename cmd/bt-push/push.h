@@ -52,7 +52,9 @@ struct push {
 	size_t	 n_ids, ids_cap;
 	struct keymap settled_ids;	/* key -> record id of the batch that was settled last */
 	uint64_t read, pushed, updated, duplicates, truncated;
+	int64_t	 begun;			/* when_mono() */
 	int	 status;
+	bool	 stopped;		/* by a row that was refused, with --strict: what is behind it stays */
 };
 
 /* main.c */
@@ -61,8 +63,10 @@ struct push {
 void	need_table(struct push *p);
 /* The service cannot go on: what was acknowledged is recorded. */
 void	give_up(struct push *p, enum feishu_result r) __attribute__((noreturn));
-/* End the run if an operation on the ledger failed. */
-void	ledger_failed(int result);
+/* The same if an operation on the ledger failed. */
+void	ledger_failed(struct push *p, int result);
+/* End the run early: say why, keep what was rejected, sum up. */
+void	stop(struct push *p, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4), noreturn));
 
 /* row.c */
 

@@ -1,6 +1,5 @@
 #include "bt-push/push.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -94,9 +93,10 @@ create_fields(struct push *p, const struct scan *s)
 
 		if (value_guess_type(m->val) == 0 || is_update_id(m->key) || bitable_field(&p->table, m->key) != NULL)
 			continue;
+		push_all(p);
 		buf_clear(&p->scratch);
 		json_decode(m->key, &p->scratch);
-		die(ST_FAILED, "%s:%llu: the table has no field '%s' even after creating it; rename that member",
+		stop(p, ST_FAILED, "%s:%llu: the table has no field '%s' even after creating it; rename that member",
 		    p->in->name, (unsigned long long)p->in->line, buf_str(&p->scratch));
 	}
 }
@@ -119,10 +119,8 @@ check_fields(struct push *p, const struct scan *s)
 		return;
 	}
 	push_all(p);
-	if (rejects_close(&p->rejects) == -1)
-		warn("%s: %s", opts.in.rejects, strerror(errno));
 	warn("%s:%llu: the table has no field for %s", p->in->name, (unsigned long long)p->in->line, buf_str(&unknown));
-	die(p->pushed + p->updated == 0 ? ST_USAGE : ST_FAILED,
+	stop(p, p->pushed + p->updated == 0 ? ST_USAGE : ST_FAILED,
 	    "add the fields, or use --create-fields, or --ignore-unknown to leave them out");
 }
 
@@ -131,6 +129,7 @@ static const char *
 put_record(struct push *p, const struct scan *s, struct span record_id, struct buf *out)
 {
 	size_t from = out->len;
+	uint64_t truncated = p->truncated;
 	bool comma = false;
 
 	buf_adds(out, "{");
@@ -160,6 +159,7 @@ put_record(struct push *p, const struct scan *s, struct span record_id, struct b
 		buf_adds(out, "\":");
 		if ((why = value_put(type, m->val, is_key(m->key) ? 0 : opts.truncate, &p->truncated, out)) != NULL) {
 			out->len = from;
+			p->truncated = truncated;
 			buf_clear(&p->scratch);
 			buf_adds(&p->scratch, "field '");
 			json_decode(m->key, &p->scratch);

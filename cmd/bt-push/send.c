@@ -12,13 +12,15 @@
 #include "json/str.h"
 
 #define TOO_MANY 1254104	/* records in one call: 500 or 1000, by the service's version */
+#define TEXTS_BYTES (64u << 20)	/* of rows that wait: there may be much more in them than goes into the table */
+#define OUT_BYTES (1u << 20)
 
 static void push_rows(struct push *p, struct row *row, size_t n);
 
 bool
 batch_is_full(const struct batch *b)
 {
-	return b->n >= (size_t)opts.batch || b->records.len >= (size_t)opts.batch_bytes;
+	return b->n >= (size_t)opts.batch || b->records.len >= (size_t)opts.batch_bytes || b->texts.len >= TEXTS_BYTES;
 }
 
 void
@@ -54,7 +56,9 @@ reject_row(struct push *p, const struct row *row, const struct batch *b, const c
 	if (p->has_ledger && b == &p->create && ledger_row_key(&p->ledger, entry, &key))
 		ledger_unclaim(&p->ledger, key);
 	rejects_add(&p->rejects, p->in->name, row->line, 0, why, b->texts.p + row->text, row->text_len);
+	rejects_flush(&p->rejects);	/* the rows that are written next may end the run, on a full stdout */
 	p->status = worse(p->status, ST_REJECTED);
+	p->stopped = opts.in.strict;
 }
 
 /* Join what rows have in one of the batch's buffers as a JSON array. */
@@ -106,11 +110,12 @@ write_on(struct push *p, struct batch *b, struct row *row, size_t n)
 		json_encode(p->ids[i].p, p->ids[i].len, &id);
 		splice_set(&s, splice_text(text, end), "record_id", (struct span){ id.p, id.len }, &p->out);
 		buf_addc(&p->out, '\n');
+		if (p->out.len >= OUT_BYTES)
+			std_flush(&p->out);
 	}
 	scan_free(&s);
 	buf_free(&id);
-	std_out(p->out.p, p->out.len);
-	buf_clear(&p->out);
+	std_flush(&p->out);
 }
 
 void
@@ -180,7 +185,7 @@ put_receipts(struct push *p, struct batch *b, struct row *row, size_t n)
 		ledger_put_receipt(&p->ledger, entry, p->ids[i].p, p->ids[i].len, &receipts);
 	}
 	if (receipts.len != 0)
-		ledger_failed(ledger_settle(&p->ledger, &receipts));
+		ledger_failed(p, ledger_settle(&p->ledger, &receipts));
 	buf_free(&receipts);
 }
 
@@ -266,7 +271,7 @@ create_rows(struct push *p, struct row *row, size_t n)
 	in.rows = (struct span){ rows.p, rows.len };
 	in.records = (struct span){ records.p, records.len };
 	if (p->has_ledger)
-		ledger_failed(ledger_intend(&p->ledger, &in));
+		ledger_failed(p, ledger_intend(&p->ledger, &in));
 	r = bitable_create(&p->table, in.id, in.records);
 	if (r == FEISHU_OK) {
 		if (!take_ids(p, n))
@@ -278,7 +283,7 @@ create_rows(struct push *p, struct row *row, size_t n)
 		r = FEISHU_OK;
 	} else if (r == FEISHU_REFUSED && !p->table.reply.unknown) {
 		if (p->has_ledger)
-			ledger_failed(ledger_void(&p->ledger, in.id));
+			ledger_failed(p, ledger_void(&p->ledger, in.id));
 		refused(p, &p->create, row, n);
 	} else {
 		/* An earlier try may still be under way: only the same key is safe now, or time. */
@@ -296,7 +301,7 @@ create_rows(struct push *p, struct row *row, size_t n)
 static void
 push_rows(struct push *p, struct row *row, size_t n)
 {
-	if (n == 0)
+	if (n == 0 || p->stopped)
 		return;
 	if (n > (size_t)opts.batch) {	/* the service has refused as many */
 		push_rows(p, row, n / 2);
@@ -319,6 +324,7 @@ push_batch(struct push *p, struct batch *b)
 void
 push_all(struct push *p)
 {
+	rejects_flush(&p->rejects);
 	push_batch(p, &p->create);
 	push_batch(p, &p->update);
 	keymap_clear(&p->in_batch);

@@ -148,7 +148,7 @@ settle(struct push *p, struct intent *in)
 		r = FEISHU_OK;
 	}
 	if (r == FEISHU_OK && receipts.len != 0)
-		ledger_failed(ledger_settle(&p->ledger, &receipts));
+		ledger_failed(p, ledger_settle(&p->ledger, &receipts));
 	if (r == FEISHU_OK && rows.len != 0) {
 		struct intent again = { .at_ms = when_now() };
 
@@ -158,17 +158,17 @@ settle(struct push *p, struct intent *in)
 		again.rows = (struct span){ rows.p, rows.len };
 		again.records = (struct span){ records.p, records.len };
 		/* It takes the place of the old one. */
-		ledger_failed(ledger_intend(&p->ledger, &again));
+		ledger_failed(p, ledger_intend(&p->ledger, &again));
 		buf_clear(&receipts);
 		r = resend(p, &again, &receipts);
 		if (r == FEISHU_OK)
-			ledger_failed(ledger_settle(&p->ledger, &receipts));
+			ledger_failed(p, ledger_settle(&p->ledger, &receipts));
 		memcpy(in->id, again.id, sizeof in->id);
 	}
 	if (r == FEISHU_OK)
 		claim_rows(p, in);
 	else if (r == FEISHU_REFUSED && !p->table.reply.unknown)
-		ledger_failed(ledger_void(&p->ledger, in->id));
+		ledger_failed(p, ledger_void(&p->ledger, in->id));
 	else
 		give_up(p, r);
 	buf_free(&rows);

@@ -60,7 +60,6 @@ odd_answer(struct bitable *t, const char *what)
 {
 	buf_clear(&t->reply.error);
 	buf_addf(&t->reply.error, "Feishu's answer holds no %s", what);
-	t->reply.unknown = true;
 	return FEISHU_GAVE_UP;
 }
 
@@ -276,6 +275,20 @@ open_table(struct bitable *t, const char *table)
 	return r == FEISHU_OK ? bitable_read_fields(t) : r;
 }
 
+/* An address on the command line goes before the environment, which may mean another table. */
+static bool
+names_table(const char *app)
+{
+	struct address a;
+	bool yes;
+
+	if (app == NULL || !address_parse(&a, app))
+		return false;
+	yes = a.table != NULL;
+	address_free(&a);
+	return yes;
+}
+
 bool
 bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_policy *policy)
 {
@@ -286,7 +299,10 @@ bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_
 	if ((t->feishu = feishu_new(policy, &t->reply.error)) == NULL)
 		return false;
 	t->app = o->app != NULL ? mem_dup(o->app, strlen(o->app)) : env_get(app_names);
-	t->table = o->table != NULL ? mem_dup(o->table, strlen(o->table)) : env_get(table_names);
+	if (o->table != NULL)
+		t->table = mem_dup(o->table, strlen(o->table));
+	else if (!names_table(o->app))
+		t->table = env_get(table_names);
 	if (t->app == NULL)
 		buf_adds(&t->reply.error, "no base: set FEISHU_BASE_ID or --app to its token or its address in the browser");
 	return t->app != NULL;
@@ -449,8 +465,10 @@ write_batch(struct bitable *t, const char *rest, const char *client_token, struc
 	buf_add(&body, records.p, records.len);
 	buf_addc(&body, '}');
 	r = post(t, rest, client_token, &body, FEISHU_KEYED);
-	if (r == FEISHU_OK && (!JSON_MEMBER(t->reply.data, "records", &list) || list.p[0] != '['))
+	if (r == FEISHU_OK && (!JSON_MEMBER(t->reply.data, "records", &list) || list.p[0] != '[')) {
 		r = odd_answer(t, "records");
+		t->reply.unknown = true;
+	}
 	buf_free(&body);
 	return r;
 }

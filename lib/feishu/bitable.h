@@ -53,9 +53,9 @@ struct bitable_opts {
 	"  FEISHU_USER_ACCESS_TOKEN          act as this user instead of as the app"
 
 /*
- * Take the names of the table from o, else from the environment, and the credentials as feishu_new
- * does.  Asks the service nothing yet.  False: what is missing stands in t->reply.error.  bitable_free in
- * any case.
+ * Take the names of the table from o (also from the address that app is there), else from the environment, and the
+ * credentials as feishu_new does.  Asks the service nothing yet.  False: what is missing stands in t->reply.error.
+ * bitable_free in any case.
  */
 bool	bitable_init(struct bitable *t, const struct bitable_opts *o, const struct http_policy *policy);
 

@@ -65,6 +65,7 @@ static const struct code {
 	{ 1254004, 1254004, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
 	{ 1254041, 1254041, FEISHU_OTHER, NEVER, "check FEISHU_TABLE_ID (--table)" },
 	{ NO_RIGHT, NO_RIGHT, FEISHU_OTHER, NEVER, "add the app to the document: its menu, \"add document app\", with edit rights" },
+	{ 1254303, 1254303, FEISHU_ROW, NEVER, "an attachment has to be uploaded to this base first" },
 	{ 1254301, 1254306, FEISHU_OTHER, NEVER, "the base has advanced permissions: give the app a role that may edit" },
 	{ 1254045, 1254045, FEISHU_FIELD, NEVER, NULL },
 	{ 1254006, 1254006, FEISHU_GONE, NEVER, NULL },
@@ -486,7 +487,7 @@ feishu_call(struct feishu *f, const char *method, const char *path, const struct
 		if (again || !token_is_refused(f, result, r))
 			break;
 	}
-	r->unknown = result != FEISHU_OK && (unknown || r->unknown);
+	r->unknown = result != FEISHU_OK && effect != FEISHU_READS && unknown;	/* not what the call for a token says */
 	free(url);
 	free(what);
 	return result;

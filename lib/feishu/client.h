@@ -48,7 +48,7 @@ struct feishu_reply {
 	struct span data;	/* of the envelope, "{}" when absent; points into body */
 	struct buf body;
 	struct buf error;	/* without FEISHU_OK: what happened and what to do, one line */
-	bool	 unknown;		/* without FEISHU_OK: an earlier try may have been carried out */
+	bool	 unknown;		/* without FEISHU_OK, of what changes something: a try may have been carried out */
 	struct scan scan;
 };
 

@@ -13,6 +13,7 @@
 #define MS_MIN		1e11			/* smaller numbers (before March 1973) are taken for seconds */
 #define MS_MAX		253402300799999.0	/* the end of the year 9999 */
 #define SECONDS_MIN	1e8
+#define MOST_VALUES	1000			/* of a list in a cell; of links, files and groups the service takes fewer */
 
 bool
 field_read_only(int type)
@@ -225,15 +226,14 @@ put_checkbox(struct span v, struct buf *out)
 
 /* ---- lists ---- */
 
-/* Has this element stood in the array before, as the same text? */
+/* Is the value at the end of out one of the n before it?  Value i begins at at[i], behind it is a comma. */
 static bool
-repeated(struct span array, struct span e)
+repeated(const struct buf *out, const size_t *at, size_t n)
 {
-	struct json_iter it;
-	struct span x;
+	size_t len = out->len - at[n];
 
-	for (it = json_open(array); json_next_element(&it, &x) && x.p < e.p; )
-		if (x.len == e.len && memcmp(x.p, e.p, e.len) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (at[i + 1] - 1 - at[i] == len && memcmp(out->p + at[i], out->p + at[n], len) == 0)
 			return true;
 	return false;
 }
@@ -254,23 +254,28 @@ put_option(struct span v, struct buf *out)
 static const char *
 put_list(struct span v, const char *(*put_one)(struct span v, struct buf *out), struct buf *out)
 {
+	size_t at[MOST_VALUES + 1], n = 0;	/* where each begins */
 	struct json_iter it;
 	struct span e;
 	const char *why = NULL;
-	size_t start;
 
 	buf_addc(out, '[');
-	start = out->len;
 	if (first(v) != '[') {
 		why = json_is_string(v) && v.len == 2 ? NULL : put_one(v, out);
 	} else {
+		at[0] = out->len;
 		for (it = json_open(v); why == NULL && json_next_element(&it, &e); ) {
-			if (repeated(v, e))
-				continue;
-			if (out->len != start)
-				buf_addc(out, ',');
 			why = put_one(e, out);
+			if (why != NULL || repeated(out, at, n)) {
+				out->len = at[n];
+			} else if (n == MOST_VALUES) {
+				why = "more values than the 1000 that a cell takes";
+			} else {
+				buf_addc(out, ',');
+				at[++n] = out->len;
+			}
 		}
+		out->len -= n != 0;	/* the last comma */
 	}
 	buf_addc(out, ']');
 	return why;
