@@ -33,4 +33,14 @@ is 'records on the terminal: no line between them' "$(tr -d '\r' <shown | grep -
 on_terminal 'sh feed | dedup -q -k run_id | cc-count -q -f text >rows'
 is '-q: none' "$(cat shown)" ''
 
+# ---- what is asked for there ----
+
+node -e '
+	const {privateKey} = require("crypto").generateKeyPairSync("rsa", {modulusLength: 2048, publicKeyEncoding: {type: "spki", format: "pem"},
+		privateKeyEncoding: {type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x"}});
+	console.log(JSON.stringify({type: "service_account", client_email: "a@b.c", private_key: privateKey}));' >key.json
+export GOOGLE_APPLICATION_CREDENTIALS="$T/key.json" GOOGLE_CLOUD_PROJECT=p BIGQUERY_ENDPOINT=http://127.0.0.1:9
+on_terminal 'timeout 10 bq-query "SELECT 1"'
+is "nobody is asked for a key's pass phrase" "$(grep -v '^$' lines)" "bq-query: $T/key.json: its private_key is no RSA key, or has a pass phrase"
+
 done_testing

@@ -314,7 +314,7 @@ ask_as_service(struct google_auth *a, struct buf *error)
 		http_put_param(&form, "assertion", buf_str(&jwt));
 		st = post_form(a, "token", url, &form, error);
 	} else {
-		buf_addf(error, "%s: its private_key is no RSA key", a->path);
+		buf_addf(error, "%s: its private_key is no RSA key, or has a pass phrase", a->path);
 	}
 	wipe_buf(&jwt);
 	free(url);

@@ -274,7 +274,7 @@ bad_files(void **state)
 	credentials("{\"type\":\"magic\"}");
 	check(1, GOOGLE_REFUSED, "credentials of type 'magic' are not supported");
 	credentials("{\"type\":\"service_account\",\"client_email\":\"x\",\"private_key\":\"SECRET\"}");
-	check(1, GOOGLE_REFUSED, "credentials.json: its private_key is no RSA key");
+	check(1, GOOGLE_REFUSED, "credentials.json: its private_key is no RSA key, or has a pass phrase");
 	credentials("{\"type\":\"external_account\",\"credential_source\":{\"environment_id\":\"aws1\"}}");
 	check(1, GOOGLE_REFUSED, "has neither a file nor a url");
 	credentials("{\"type\":\"external_account\"}");
