@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/opt.h"
@@ -120,13 +121,19 @@ put_request(struct span sql, struct buf *b)
 static void
 read_sql(char *argv[], int n, struct buf *sql)
 {
+	const char *name = opts.file;
+	int fd;
+
 	if ((n == 1) == (opts.file != NULL))
 		opt_misuse("%s", n == 1 ? "the SQL and -f exclude each other" : "no SQL: give it as an operand, or a file with -f");
 	sql->max = MOST_SQL;
-	if (n == 1)
+	if (n == 1) {
 		buf_adds(sql, argv[0]);
-	else if (file_read(strcmp(opts.file, "-") == 0 ? "/dev/stdin" : opts.file, sql) == -1)
-		die(ST_USAGE, "%s: %s", opts.file, strerror(errno));
+		return;
+	}
+	if ((fd = io_open_input(&name)) == -1 || file_read_fd(fd, sql) == -1)
+		die(ST_USAGE, "%s: %s", name, strerror(errno));
+	io_close_input(fd);
 }
 
 /* ---- answers ---- */

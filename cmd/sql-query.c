@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -75,7 +76,6 @@ static void
 read_sql(char *argv[], int n, struct buf *sql)
 {
 	const char *name = opts.file;
-	ssize_t got = 1;
 	int fd;
 
 	if ((opts.file != NULL) == (n == 1))
@@ -87,18 +87,13 @@ read_sql(char *argv[], int n, struct buf *sql)
 	if ((fd = io_open_input(&name)) == -1)
 		die(ST_USAGE, "%s: %s", name, strerror(errno));
 	sql->max = MAX_SQL;
-	while (got > 0) {
-		char *room = buf_reserve(sql, 64 << 10);
-
-		if (room == NULL)
+	if (file_read_fd(fd, sql) == -1) {
+		if (sig_caught() != 0)
+			exit(sig_exit(ST_FAILED));
+		if (errno == EFBIG)
 			die(ST_USAGE, "%s: longer than 64 MiB", name);
-		if ((got = io_read(fd, room, 64 << 10)) > 0)
-			sql->len += (size_t)got;
-	}
-	if (got == -1 && sig_caught() != 0)
-		exit(sig_exit(ST_FAILED));
-	if (got == -1)
 		die(ST_FAILED, "%s: %s", name, strerror(errno));
+	}
 	io_close_input(fd);
 	if (sql->p != NULL && memchr(sql->p, '\0', sql->len) != NULL)
 		die(ST_USAGE, "%s: a NUL byte in the SQL", name);

@@ -280,9 +280,15 @@ create_in_turn() {	# SQL
 	esac
 }
 
+# Without the entries that were in it a table that was dropped is not made again: sql-load knows whether it has loaded them.
 create_log_table() {
 	! has_table "${department}_logs" || return 0
+	query /dev/null load_nothing || finish
 	query /dev/null create_in_turn "$(sql_of "logs.$engine.sql")" || finish
+}
+
+load_nothing() {
+	"${bin}sql-load" "${loud[@]}" --create --table "${department}_logs" --load-id "$load" </dev/null
 }
 
 create_usage_table() {

@@ -117,6 +117,27 @@ ok 'the same on purpose' status 0 bq-load --job-id second-time -t botrun.again t
 is '... are added' "$(rows again | wc -l)" 56
 ok 'once' status 0 bq-load --job-id second-time -t botrun.again three
 is '... for each id' "$(rows again | wc -l)" 56
+drop() {
+	node "$top/tests/ctl.js" -H 'Authorization: Bearer ready' DELETE "$URL/bigquery/v2/projects/test-project/datasets/botrun/tables/$1" >/dev/null
+	post /_test/advance '{"seconds":60}' >/dev/null
+}
+echo '[{"name":"id","type":"INTEGER"},{"name":"name","type":"STRING"}]' >two.schema
+for schema in auto two.schema; do
+	ok "a table that is made by a run ($schema)" status 0 bq-load --create -s $schema -t botrun.dropped three
+	drop dropped
+	ok '... and dropped, is not taken for loaded' status 2 bq-load -q --create -s $schema -t botrun.dropped three
+	like '... which is said' "$err" '^bq-load: job bqload_[0-9a-f]*_0 has loaded these rows before, but the table botrun.dropped is gone; to load them again give another --job-id$'
+	ok '... again, by another id' status 0 bq-load --create -s $schema --job-id "new-${schema%.*}" -t botrun.dropped three
+	is '... they are loaded' "$(ids dropped)" '1 2 3 '
+	drop dropped
+done
+config '{"pending_ms":1500}'
+bq-load --create -t botrun.moment three 2>first.err & one=$!
+within 20 sh -c "node '$top/tests/ctl.js' GET '$URL/_test/jobs' | grep -q '\"moment\"'" || :
+ok 'a table that another run makes at the same time' status 0 bq-load --create -t botrun.moment three
+wait $one
+is '... is not gone; both end well, and it has the rows once' "$? $(ids moment)" '0 1 2 3 '
+config '{"pending_ms":0}'
 ok 'an id with other rows: status 1' status 1 bq-load --job-id second-time -t botrun.again fifty
 like '... is told' "$err" '^bq-load: job second-time has loaded 3 rows, of 50; the others were rejected then, or were not the same$'
 ok 'an id of another table: status 2' status 2 bq-load --job-id second-time -t botrun.env three

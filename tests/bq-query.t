@@ -44,6 +44,10 @@ ok 'SQL from a file' status 0 q -f sql
 is '... runs' "$(cat "$out")" '{"n":25}'
 q -f - <sql >fromin
 same 'and from standard input' fromin "$out"
+# Node's pipes are sockets, as those of sshd may be.
+node -e 'process.stdout.write(require("child_process").spawnSync("bq-query", ["-l", "asia-east1", "-f", "-"], { input: process.argv[1] }).stdout)' \
+	"$(cat sql)" >fromin
+same '... a socket, too' fromin "$out"
 post /_test/config '{"max_wait_ms":0,"running_ms":300}' >/dev/null
 ok 'a query that takes its time' status 0 q 'SELECT COUNT(*) AS n FROM botrun.t'
 is '... is waited for' "$(cat "$out")" '{"n":25}'

@@ -94,6 +94,15 @@ for e in $engines; do
 	etl_read test_org >got
 	is "$e: and the day is replaced" "$(json 'r.ch_characters' <got)" 6
 
+	if [ "$e" != bigquery ]; then	# as bq-load.t has it
+		etl write -q --department dropped <example
+		sql 'DROP TABLE TABLE(dropped_logs)'
+		ok "$e: a table that was dropped is not made anew without its entries" status 2 etl write --department dropped <example
+		like "$e: ... which is said" "$err" "^sql-load: the table 'dropped_logs' of the load 'etl_dropped_[0-9a-f]*' is gone; "
+		ok "$e: ... but with --again" status 0 etl write --again --department dropped <example
+		is "$e: ... they are loaded" "$(sql 'SELECT count(*) AS n FROM TABLE(dropped_logs)')" '{"n":1}'
+	fi
+
 	# Values that are hostile to SQL, JSON and terminals; text that is missing, null, empty or no text.
 	{
 		entry 2021-03-01T01:00:00Z "o'x; DROP TABLE t;--" '"中a"'

@@ -92,6 +92,14 @@ sql-load: bad:9: the table has no column 'odd'"
 	ok "$e: a key that is no key is wrong usage" status 2 sql-load -d "$DB" -t keyed -k v --on-conflict update keyed
 	ok "$e: a key that is no column, too" status 2 sql-load -d "$DB" -t keyed -k x keyed
 
+	printf '{"t":"2021-01-01T00:00:00Z","u":"0001-01-01T00:00:00Z"}\n{"t":"0001-01-01T00:00:00+08:00","u":"9999-12-31T23:59:59-01:00"}\n' >never
+	ok "$e: a time that is none in UTC is a text for --create" status 0 sql-load -d "$DB" -t never --create never
+	q 'SELECT * FROM never ORDER BY t DESC' >got
+	same "$e: ... and stays as it is" got never
+	node -e 'for (const n of [20000, 40000]) console.log(JSON.stringify(Object.fromEntries(Array.from({ length: n }, (_, i) => ["c" + i, 1]))))' >members
+	ok "$e: --create does not go through more columns than any table can have" status 2 sql-load -d "$DB" -t members --create members
+	is "$e: ... which it says" "$(cat "$err")" 'sql-load: --create: the rows have more members than a table can have columns'
+
 	# Rows that only the database can judge, among many.
 	q 'CREATE TABLE checked (id integer PRIMARY KEY, v integer CHECK (v < 1000), d text DEFAULT '"'none'"')'
 	seq 1 5000 | awk '{ print "{\"id\":" $1 ",\"v\":" ($1 % 997 == 0 ? 1000 : 1) "}" }' >many
@@ -420,6 +428,30 @@ ok 'a deferred foreign key' status 1 sql-load -d "$DB" -t child child
 like 'still finds its row' "$err" '^sql-load: child:300: .*foreign key'
 is 'and loads the others' "$(q 'SELECT count(*) AS n FROM child')" '{"n":499}'
 is 'no bookkeeping stays' "$(q 'SELECT count(*) AS n FROM llmutils_loads')" '{"n":0}'
+
+# Another session makes the table at this very moment: its name is taken, or that of its type is.
+echo '{"id":1}' >raced
+for lock in 'LOCK TABLE pg_class IN SHARE MODE;' ''; do
+	for what in raced llmutils_loads llmutils_marks; do
+		q 'DROP TABLE IF EXISTS raced, llmutils_loads, llmutils_marks'
+		case $what in
+		raced) columns='(id bigint)' named='' ;;
+		llmutils_loads) columns='(ticket uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())' named='' ;;
+		llmutils_marks) columns='(load_id text, table_name text, run uuid NOT NULL UNIQUE, records bigint NOT NULL, rows_loaded bigint NOT NULL,
+			at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (load_id, table_name))' named='--load-id raced' ;;
+		esac
+		[ $what = raced ] || q 'CREATE TABLE raced (id bigint)'
+		q "BEGIN; $lock CREATE TABLE $what $columns; SELECT 1 AS made; DO 'BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP
+			PERFORM pg_sleep(0.01); END LOOP; END'; COMMIT" >racer & pid=$!
+		made() { q "SELECT count(*) AS n FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'" | grep -q 1; }
+		within 20 made
+		# shellcheck disable=SC2086
+		ok "$what is made at the same time ${lock:+(its name)}" status 0 sql-load -v -d "$DB" -t raced --create $named raced
+		like '... by another one' "$err" 'already exists.*trying again'
+		wait $pid
+		is '... and the row is loaded' "$(q 'SELECT * FROM raced')" '{"id":1}'
+	done
+done
 
 q 'CREATE TABLE granted (id integer); CREATE ROLE guest LOGIN; GRANT SELECT, INSERT ON granted TO guest; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 	CREATE SCHEMA other; CREATE TABLE other.granted (id integer)'

@@ -92,6 +92,9 @@ is 'PostgreSQL: arrays' "$(q "SELECT array[1,NULL,3] a, array['a','b\"c\\','NULL
 	'{"a":[1,null,3],"t":["a","b\"c\\","NULL",null,"x,y","{}",""],"n":[[1.50,2],[3,4]],"b":[true],"e":[],"o":[1,2],"j":[{"k": [1]}],"z":["2021-01-01T00:00:00Z"]}'
 is 'PostgreSQL: json over several lines is one record' "$(q "SELECT '[1,
 2]'::json AS j")" '{"j":[1, 2]}'
+is 'PostgreSQL: bytes that were asked for in another form are a text' "$(q "SET bytea_output TO escape; SELECT '\x0061ff'::bytea AS b")" '{"b":"\\000a\\377"}'
+is 'PostgreSQL: so is JSON that is not UTF-8, since somebody wanted it so' "$(q "SET client_encoding TO latin1; SELECT '[\"caf\\u00e9\"]'::jsonb AS j, '[1]'::jsonb AS k")" \
+	'{"j":"[\"caf�\"]","k":[1]}'
 is 'PostgreSQL: what is no parameter' "$(q -p v=1 "SELECT :v::int AS a, E'\\':v' AS b, \$\$;:v\$\$ AS c, \$t\$ \$\$ :v \$t\$ AS d, (array[1,2,3])[1 : 2] AS e, /* /* :v */ :v */ 'x''; :v' AS f")" \
 	'{"a":1,"b":"'"'"':v","c":";:v","d":" $$ :v ","e":[1,2],"f":"x'"'"'; :v"}'
 ok 'PostgreSQL: COPY is for psql' status 2 q 'COPY f TO STDOUT'

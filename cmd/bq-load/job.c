@@ -21,6 +21,7 @@
 
 #define MOST_ROUNDS	20	/* jobs without the rows that the job before named */
 #define MOST_ATTEMPTS	1000	/* ids of earlier runs */
+#define SKEW_MS		10000	/* between what the service says of a job and of a table */
 
 /* A row that the service refused. */
 struct bad {
@@ -313,6 +314,23 @@ count_rows(struct job *j, bool existed)
 	s->status = worse(s->status, existed ? ST_REJECTED : ST_FAILED);
 }
 
+/*
+ * An earlier run has loaded the rows, but the table was missing: it has been dropped since, unless another run was faster by a
+ * moment, and made it.
+ */
+static void
+check_dropped(struct job *j, uint64_t ended)
+{
+	struct session *s = j->s;
+	struct table_info now = { 0 };
+
+	check(s, table_get(s->bq, &s->table, &now, &s->reply));
+	if (!now.exists || now.created >= ended + SKEW_MS)
+		die(ST_USAGE, "job %s has loaded these rows before, but the table %s.%s is gone; to load them again give another --job-id",
+		    buf_str(&j->id), s->table.dataset, s->table.table);
+	table_info_free(&now);
+}
+
 /* The service failed: another id, after a while. */
 static void
 back_off(struct job *j)
@@ -375,11 +393,14 @@ run(struct job *j)
 
 	for (j->attempt = 0; j->attempt < MOST_ATTEMPTS; j->attempt++) {
 		bool existed;
+		uint64_t ended;
 		enum load_outcome outcome = run_once(j, &existed);
 
 		if (outcome == LOAD_DONE) {
 			check_table(j);
 			count_rows(j, existed);
+			if (existed && j->s->missing && load_ended(j->s->reply.object, &ended))
+				check_dropped(j, ended);
 			return true;
 		}
 		if (existed)	/* and failed, in an earlier run; its rows may have been fewer */

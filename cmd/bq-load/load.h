@@ -15,6 +15,7 @@ struct session {
 	struct bigquery_reply reply;
 	struct table_name table;
 	struct table_info info;		/* as it was at the start, or after --create */
+	bool	 missing;		/* it was not there at the start */
 	struct table_layout layout;
 	struct http_policy policy;	/* --max-retries, --retry-time: also of what is tried again here */
 	const char *job_id;		/* --job-id; NULL: of the content */

@@ -301,7 +301,8 @@ find_table(struct session *s)
 	check(s, table_get(s->bq, &s->table, &s->info, &s->reply));
 	if (!s->info.exists && !opts.create)
 		die(ST_USAGE, "there is no table %s.%s.%s; --create makes it", s->table.project, s->table.dataset, s->table.table);
-	if (!s->info.exists) {
+	s->missing = !s->info.exists;
+	if (s->missing) {
 		check(s, table_create(s->bq, &s->table, &s->layout, &s->reply));
 		check(s, table_get(s->bq, &s->table, &s->info, &s->reply));
 	}

@@ -76,6 +76,14 @@ is_number_text(struct span v)
 	return is_number(v) && v.len <= 1000 && v.p[v.len - 1] >= '0' && v.p[v.len - 1] <= '9' && json_is_value(v.p, v.len);
 }
 
+/* ---- times ---- */
+
+bool
+time_parse(struct span text, int64_t *ms, bool *zoned)
+{
+	return when_parse(text.p, text.len, ms, zoned) && *ms >= FIRST_MS && *ms <= LAST_MS;
+}
+
 /* ---- cells ---- */
 
 static const char *
@@ -201,7 +209,7 @@ put_time(struct converter *cv, const struct db_column *c, struct span v, struct 
 	int64_t ms;
 	size_t n;
 
-	if (!json_is_string(v) || !when_parse(text.p, text.len, &ms, NULL) || ms > LAST_MS || ms < FIRST_MS)
+	if (!json_is_string(v) || !time_parse(text, &ms, NULL))
 		return refuse(cv, c, v, "is not a time of RFC 3339");
 	*cell = (struct db_cell){ DB_STRING, cv->text.len, 0 };
 	when_format(ms, when);

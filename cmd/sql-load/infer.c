@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/when.h"
 #include "json/str.h"
 #include "sql-load/load.h"
+
+#define MOST_COLUMNS 32767	/* SQLite's utmost; a name is looked for among all of them */
 
 enum {
 	INT = 1, REAL = 2, WIDE = 4,	/* WIDE: a double does not hold all its digits */
@@ -28,7 +29,7 @@ sort_of(struct span v)
 	case '{': case '[':
 		return DEEP;
 	case '"':
-		return v.len > 12 && when_parse(v.p + 1, v.len - 2, &ms, &zoned) && zoned ? TIME : STRING;
+		return v.len > 12 && time_parse(json_inside(v), &ms, &zoned) && zoned ? TIME : STRING;
 	default:
 		break;
 	}
@@ -53,12 +54,12 @@ kind_of(unsigned seen)
 	return seen & HUGE_ ? DB_NUMERIC : DB_INTEGER;
 }
 
-void
+bool
 infer_record(struct infer *in, struct db_table *t, const struct scan *record)
 {
 	struct buf name = { 0 };
 
-	for (size_t i = 0; i < record->n; i++) {
+	for (size_t i = 0; i < record->n && t->n <= MOST_COLUMNS; i++) {
 		long at;
 
 		buf_clear(&name);
@@ -73,6 +74,7 @@ infer_record(struct infer *in, struct db_table *t, const struct scan *record)
 		in->seen[at] |= sort_of(record->m[i].val);
 	}
 	buf_free(&name);
+	return t->n <= MOST_COLUMNS;
 }
 
 /* The next COLUMN=TYPE at *p.  Returns 1, 0 at the end, or -1: it is something else.  A name may hold '='. */

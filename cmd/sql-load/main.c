@@ -195,7 +195,8 @@ create(struct load *l)
 
 	for (size_t i = 0; i < l->n; i++) {
 		scan_row(l, i);
-		infer_record(&in, &l->table, &l->scan);
+		if (!infer_record(&in, &l->table, &l->scan))
+			die(ST_USAGE, "--create: the rows have more members than a table can have columns");
 	}
 	infer_kinds(&in, &l->table, opts.types);
 	if (l->table.n == 0)

@@ -17,36 +17,39 @@
 #define READ_BYTES (256u << 10)
 
 int
-file_read(const char *path, struct buf *b)
+file_read_fd(int fd, struct buf *b)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
-	int saved;
+	ssize_t n;
 
-	if (fd == -1)
-		return -1;
-	for (;;) {
-		char *to;
+	do {
 		size_t want = READ_BYTES;
 
 		if (b->max != 0 && want > b->max - b->len + 1)
 			want = b->max - b->len + 1;
 		b->p = mem_grow(b->p, &b->cap, b->len + want + BUF_PAD, 1);
-		to = b->p + b->len;
-		n = io_read(fd, to, want);
-		if (n <= 0)
-			break;
-		b->len += (size_t)n;
+		n = io_read(fd, b->p + b->len, want);
+		if (n > 0)
+			b->len += (size_t)n;
 		if (b->max != 0 && b->len > b->max) {
 			errno = EFBIG;
-			n = -1;
-			break;
+			return -1;
 		}
-	}
+	} while (n > 0);
+	return (int)n;
+}
+
+int
+file_read(const char *path, struct buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r, saved;
+
+	if (fd == -1)
+		return -1;
+	r = file_read_fd(fd, b);
 	saved = errno;
 	close(fd);
 	errno = saved;
-	return n == 0 ? 0 : -1;
+	return r;
 }
 
 static bool

@@ -17,6 +17,8 @@
 
 /* Read a whole file into b (appending).  Returns 0, or -1 with errno (EFBIG beyond b->max). */
 int	file_read(const char *path, struct buf *b) __attribute__((warn_unused_result));
+/* The same of one that is open: from where it stands. */
+int	file_read_fd(int fd, struct buf *b) __attribute__((warn_unused_result));
 
 /*
  * Open path for reading and appending, created with mode where it is missing, and

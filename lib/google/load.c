@@ -107,6 +107,14 @@ load_rows(struct span job, uint64_t *rows)
 }
 
 bool
+load_ended(struct span job, uint64_t *ms)
+{
+	struct span v = member(member(job, "statistics"), "endTime");
+
+	return json_is_string(v) && read_digits(v.p + 1, ms);
+}
+
+bool
 load_is_into(struct span job, const char *dataset, const char *table)
 {
 	struct span to = member(member(member(job, "configuration"), "load"), "destinationTable");

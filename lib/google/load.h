@@ -44,6 +44,7 @@ enum google_result load_run(struct bigquery *b, const struct load_job *job, enum
 bool	load_is_into(struct span job, const char *dataset, const char *table);
 bool	load_errors(struct span job, struct span *list);	/* status.errors */
 bool	load_rows(struct span job, uint64_t *rows);		/* that it loaded */
+bool	load_ended(struct span job, uint64_t *ms);		/* since 1970 */
 /*
  * Does this one of the errors name a row?  Then *at is the byte of the plain data where the row begins, and what is wrong with it
  * was appended to why.

@@ -358,14 +358,17 @@ take_location(struct bigquery_reply *r, struct buf *location)
 enum google_result
 table_get(struct bigquery *b, const struct table_name *n, struct table_info *info, struct bigquery_reply *r)
 {
-	struct span schema;
+	struct span v;
 	enum google_result st = get(b, n, true, r);
 
 	info->exists = st == GOOGLE_OK;
+	info->created = 0;
 	buf_clear(&info->schema);
 	buf_clear(&info->location);
-	if (info->exists && JSON_MEMBER(r->object, "schema", &schema))
-		buf_add(&info->schema, schema.p, schema.len);
+	if (info->exists && JSON_MEMBER(r->object, "schema", &v))
+		buf_add(&info->schema, v.p, v.len);
+	if (info->exists && JSON_MEMBER(r->object, "creationTime", &v) && json_is_string(v))
+		info->created = strtoull(json_inside(v).p, NULL, 10);
 	buf_pad(&info->schema);
 	if (is_missing(st, r))
 		st = get(b, n, false, r);

@@ -45,6 +45,7 @@ struct table_info {
 	bool	 exists;
 	struct buf schema;		/* {"fields":[...]}, padded */
 	struct buf location;		/* of its dataset; "" where that is missing too */
+	uint64_t created;		/* ms since 1970; 0: not said */
 };
 /* GOOGLE_OK also where there is none.  Errors stand in r. */
 enum google_result table_get(struct bigquery *b, const struct table_name *n, struct table_info *info, struct bigquery_reply *r);

@@ -253,7 +253,7 @@ pg_judge(struct db *db, const PGresult *r)
 	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
 	enum db_status st = DB_FAILED;
 
-	pg->exists = state != NULL && strcmp(state, "23505") == 0;
+	pg->exists = state != NULL && is_one_of(state, "23505 42P07");
 	pg->bad = named_line(PQresultErrorField(r, PG_DIAG_CONTEXT));
 	if (state == NULL || what == NULL)
 		return db_error(db, DB_AGAIN, "%s", PQresultErrorMessage(r));

@@ -78,6 +78,10 @@ put_bytes(const char *p, size_t len, struct buf *out)
 {
 	struct buf b = { 0 };
 
+	if (len < 2 || memcmp(p, "\\x", 2) != 0) {	/* SET bytea_output TO escape */
+		json_encode(p, len, out);
+		return;
+	}
 	for (size_t i = 2; i + 1 < len; i += 2)
 		buf_addc(&b, (char)(hex(p[i]) << 4 | hex(p[i + 1])));
 	buf_addc(out, '"');
@@ -85,6 +89,8 @@ put_bytes(const char *p, size_t len, struct buf *out)
 	buf_addc(out, '"');
 	buf_free(&b);
 }
+
+static bool put_value(unsigned oid, const char *p, size_t len, struct buf *out);
 
 /* One element at p, quoted or not; returns its end. */
 static const char *
@@ -103,7 +109,7 @@ put_element(unsigned oid, const char *p, const char *end, struct buf *scratch, s
 	if (!quoted && scratch->len == 4 && memcmp(scratch->p, "NULL", 4) == 0)
 		buf_adds(out, "null");
 	else
-		pg_put_json(oid, scratch->p == NULL ? "" : scratch->p, scratch->len, out);
+		(void)put_value(oid, scratch->p == NULL ? "" : scratch->p, scratch->len, out);
 	return p + quoted;
 }
 
@@ -154,46 +160,77 @@ put_json(const char *p, size_t len, struct buf *out)
 	json_one_line(out->p + from, len);
 }
 
-void
-pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
+static bool
+is_integer(const char *p, size_t len)
+{
+	const char *end = p + len;
+
+	p += len > 0 && *p == '-';
+	if (p == end || (*p == '0' && p + 1 != end))
+		return false;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p == end;
+}
+
+/* False: with the server's own bytes in it, which may be no JSON. */
+static bool
+put_value(unsigned oid, const char *p, size_t len, struct buf *out)
 {
 	switch (oid) {
 	case INT2: case INT4: case INT8: case OID:
 		buf_add(out, p, len);
-		return;
+		return is_integer(p, len);
 	case NUMERIC:
 		if (len == 0 || p[len - 1] > '9')		/* NaN, Infinity */
 			json_encode(p, len, out);
 		else
 			buf_add(out, p, len);
-		return;
+		return false;
 	case FLOAT4: case FLOAT8:
 		db_put_double_text(p, len, out);
-		return;
+		return false;
 	case BOOL:
 		buf_adds(out, *p == 't' ? "true" : "false");
-		return;
+		return true;
 	case JSON: case JSONB:
 		put_json(p, len, out);
-		return;
+		return false;
 	case TIMESTAMP: case TIMESTAMPTZ:
 		put_time(p, len, oid == TIMESTAMPTZ, out);
-		return;
+		return false;
 	case BYTEA:
 		put_bytes(p, len, out);
-		return;
+		return true;
 	case TEXT: case VARCHAR:
 		put_text(p, len, out);
-		return;
+		return true;
 	default:
 		break;
 	}
 	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
 		if (arrays[i].array == oid) {
 			put_array(arrays[i].element, p, len, out);
-			return;
+			return false;
 		}
 	json_encode(p, len, out);
+	return true;
+}
+
+void
+pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out)
+{
+	struct scan s = { 0 };
+	size_t from = out->len;
+
+	if (put_value(oid, p, len, out))
+		return;
+	buf_pad(out);
+	if (scan_value(&s, out->p + from) != out->p + out->len || scan_utf8(out->p + from, out->len - from) != NULL) {
+		out->len = from;
+		json_encode(p, len, out);
+	}
+	scan_free(&s);
 }
 
 /* ---- COPY ---- */

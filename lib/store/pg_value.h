@@ -10,7 +10,8 @@
 
 /*
  * Append the value, whose type has this oid, as JSON: numbers with their digits (NaN and the infinities are strings),
- * json and arrays embedded, timestamps in RFC 3339, bytea in base64, everything else as a string of its text.
+ * json and arrays embedded, timestamps in RFC 3339, bytea in base64, everything else as a string of its text; so, too, what
+ * should be a number, json or an array, but would be no JSON.
  */
 void	pg_put_json(unsigned oid, const char *p, size_t len, struct buf *out);
 

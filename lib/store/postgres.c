@@ -66,7 +66,7 @@ pg_describe(struct db *db, struct db_table *t)
 static enum db_status
 creating(struct db *db, enum db_status st)
 {
-	if (st != DB_REFUSED)
+	if (st != DB_REFUSED && st != DB_USAGE)
 		return st;
 	return ((struct pg *)db->conn)->exists ? DB_AGAIN : DB_USAGE;
 }

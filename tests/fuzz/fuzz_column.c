@@ -8,8 +8,6 @@
 
 #include "fuzz.h"
 #include "sql-load/convert.c"
-#undef LAST_MS
-#undef FIRST_MS
 #include "sql-load/infer.c"
 #include "store/pg_value.h"
 
@@ -65,7 +63,7 @@ check_record(void)
 	struct infer in = { 0 };
 	struct buf name = { 0 };
 
-	infer_record(&in, &t, &record);
+	must(infer_record(&in, &t, &record));
 	infer_kinds(&in, &t, NULL);
 	for (size_t i = 0; i < record.n; i++) {
 		long at;

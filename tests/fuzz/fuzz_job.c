@@ -41,6 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		r.object = (struct span){ r.body.p, r.body.len };
 		(void)load_is_into(r.object, "d", "t");
 		(void)load_rows(r.object, &rows);
+		(void)load_ended(r.object, &rows);
 		check_errors(r.object);
 		outcome = judge_end(&r);
 		must(outcome == LOAD_DONE || (memchr(buf_str(&r.error), '\n', r.error.len) == NULL && scan_utf8(r.error.p, r.error.len) == NULL));
