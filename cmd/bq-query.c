@@ -55,7 +55,7 @@ struct query {
 	struct bigquery *bq;
 	struct bigquery_reply reply;
 	struct columns columns;
-	bool	 has_columns;
+	bool	 has_columns, single;
 	char	*job, *location, *page;		/* owned; job and location percent-encoded */
 	struct buf out;
 	uint64_t rows;
@@ -138,6 +138,15 @@ read_sql(char *argv[], int n, struct buf *sql)
 
 /* ---- answers ---- */
 
+/* One statement, which changes nothing when it is refused?  Of several, those before the bad one may have run; a ';' in a text counts, too. */
+static bool
+is_single(const char *sql)
+{
+	const char *end = strchr(sql, ';');
+
+	return end == NULL || end[1 + strspn(end + 1, " \t\r\n")] == '\0';
+}
+
 static void
 check(struct query *q, enum google_result st)
 {
@@ -147,6 +156,10 @@ check(struct query *q, enum google_result st)
 	case GOOGLE_INTERRUPTED:
 		exit(sig_exit(ST_FAILED));
 	case GOOGLE_REFUSED:
+		/* A quota is nothing that was set wrong; later it will do. */
+		if (q->rows == 0 && q->single && (q->job == NULL || q->reply.status == 400) && strcmp(buf_str(&q->reply.reason), "quotaExceeded") != 0)
+			die(ST_USAGE, "%s", buf_str(&q->reply.error));
+		break;
 	case GOOGLE_GAVE_UP:
 		break;
 	}
@@ -261,9 +274,10 @@ main(int argc, char *argv[])
 	int n = opt_parse(&tool, argc, argv);
 
 	read_sql(argv, n, &sql);
-	put_request((struct span){ sql.p, sql.len }, &request);
+	put_request(span_of(&sql), &request);
 	sig_catch();
 	sig_ignore_pipe();
+	q.single = is_single(buf_str(&sql));
 	if ((q.bq = bigquery_new(&policy, opts.project, &error)) == NULL)
 		die(ST_USAGE, "%s", buf_str(&error));
 

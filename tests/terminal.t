@@ -40,7 +40,8 @@ node -e '
 		privateKeyEncoding: {type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x"}});
 	console.log(JSON.stringify({type: "service_account", client_email: "a@b.c", private_key: privateKey}));' >key.json
 export GOOGLE_APPLICATION_CREDENTIALS="$T/key.json" GOOGLE_CLOUD_PROJECT=p BIGQUERY_ENDPOINT=http://127.0.0.1:9
-on_terminal 'timeout 10 bq-query "SELECT 1"'
-is "nobody is asked for a key's pass phrase" "$(grep -v '^$' lines)" "bq-query: $T/key.json: its private_key is no RSA key, or has a pass phrase"
+on_terminal 'timeout 10 bq-query "SELECT 1"; echo $?'
+is "nobody is asked for a key's pass phrase" "$(grep -v '^$' lines)" "bq-query: $T/key.json: its private_key is no RSA key, or has a pass phrase
+2"
 
 done_testing
