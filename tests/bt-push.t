@@ -278,9 +278,13 @@ ok 'a full stdout is status 3' sh -c 'bt-push --ledger ledger2 in >/dev/full 2>e
 is 'the rows are pushed and recorded all the same' "$(grep -c record_id ledger2)" 2
 (bt-push --ledger ledger2 in >&- 2>err; echo $? >code)
 gen 23 24 >in
-(bt-push --ledger ledger2 in >&- 2>err; echo $? >code)
-is 'a closed stdout is status 3' "$(cat code)" 3
-is 'and recorded' "$(grep -c record_id ledger2)" 4
+if [ -z "$VALGRIND" ]; then
+	(bt-push --ledger ledger2 in >&- 2>err; echo $? >code)
+	is 'a closed stdout is status 3' "$(cat code)" 3
+	is 'and recorded' "$(grep -c record_id ledger2)" 4
+else
+	skip 2 "valgrind's log takes its descriptor"
+fi
 mkfifo out2
 (exec 4<out2; exec 4<&-) &
 gen 25 26 >in

@@ -4,7 +4,7 @@
 # The test then stands in an empty directory of its own ($T), which is removed at
 # the end; the tools are first in PATH; settings of the person who runs it are gone.
 # $top is the source tree, $B the build directory, SAN is set in a sanitizer build
-# (skip what is about memory or time there).  Every failed test says what ran and what came out.
+# (skip what is about memory or time there), VALGRIND under that.  Every failed test says what ran and what came out.
 #
 #   ok NAME CMD...         CMD succeeds          is NAME GOT WANT       two strings
 #   status N CMD...        exact exit status; for use with ok.  Death by a signal is 128+n
@@ -22,6 +22,7 @@ top=$(cd "${0%/*}" && while [ ! -f tests/lib.sh ] && [ "$PWD" != / ]; do cd ..; 
 B=${B:-$top/build}
 case $B in /*) ;; *) B=$PWD/$B ;; esac
 case $B in */san*) SAN=1 ;; *) SAN= ;; esac
+case $B in */san-valgrind) VALGRIND=1 ;; *) VALGRIND= ;; esac
 for tap_v in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
 	case $tap_v in
 	LANGSMITH_* | LANGCHAIN_* | LS_* | FEISHU_* | LARK_* | LLM_* | LLMUTILS_* | OPENAI_* | GOOGLE_* | BIGQUERY_* | BOTRUN_* | KMS_*) ;;

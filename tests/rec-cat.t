@@ -243,7 +243,11 @@ tail -n 200 "$(day $D)" >want
 same '... and --latest' "$out" want
 TMPDIR=$T/none; export TMPDIR
 perl -e 'for $i (0 .. 1099) { printf "{\"id\":%d,\"x\":\"%s\"}\n", $i, "x" x 65000 }' >"$(day $D)"
-ok 'text beyond the memory goes to TMPDIR, which must be there' status 3 rec-cat --dir tree
+if [ -z "$VALGRIND" ]; then
+	ok 'text beyond the memory goes to TMPDIR, which must be there' status 3 rec-cat --dir tree
+else
+	skip 1 'valgrind has files of its own there'
+fi
 unset TMPDIR
 run rec-cat --dir tree
 same '... byte for byte' "$out" "$(day $D)"

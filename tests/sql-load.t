@@ -504,26 +504,31 @@ has() { [ "$(q 'SELECT count(*) AS n FROM fed')" = "{\"n\":$1}" ]; }
 ok 'rows that the server has got do not wait for --linger' within 30 has "$(wc -l <good)"
 sed 's/"id":/&10000/' good >&7
 feeding() { q "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'sql-load' AND query LIKE '%COPY%FROM STDIN%'" | grep -q 1; }
-within 30 feeding
-kill $pid
-exec 7>&-
-wait $pid 2>/dev/null
-is 'a signal while the batch is fed' "$? $(q 'SELECT count(*) AS n FROM llmutils_loads')" '143 {"n":0}'
-for name in '' '--load-id fed'; do
-	q 'DELETE FROM fed'
-	# shellcheck disable=SC2086
-	sql-load -d "$DB" -t fed $name <fed.fifo 2>fed.err & pid=$!
-	tap_pids="$tap_pids $pid"
-	exec 7>fed.fifo
-	cat good >&7
+if [ -z "$VALGRIND" ]; then
 	within 30 feeding
-	q "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sql-load'" >/dev/null
-	sed 's/"id":/&10000/' good >&7
+	kill $pid
 	exec 7>&-
-	wait $pid
-	is "a connection that is lost while the batch is fed $name" "$? $(q 'SELECT count(*) AS n FROM fed')" "0 {\"n\":$(($(wc -l <good) * 2))}"
-	like '... is taken up again' fed.err 'trying again in'
-done
+	wait $pid 2>/dev/null
+	is 'a signal while the batch is fed' "$? $(q 'SELECT count(*) AS n FROM llmutils_loads')" '143 {"n":0}'
+	for name in '' '--load-id fed'; do
+		q 'DELETE FROM fed'
+		# shellcheck disable=SC2086
+		sql-load -d "$DB" -t fed $name <fed.fifo 2>fed.err & pid=$!
+		tap_pids="$tap_pids $pid"
+		exec 7>fed.fifo
+		cat good >&7
+		within 30 feeding
+		q "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sql-load'" >/dev/null
+		sed 's/"id":/&10000/' good >&7
+		exec 7>&-
+		wait $pid
+		is "a connection that is lost while the batch is fed $name" "$? $(q 'SELECT count(*) AS n FROM fed')" "0 {\"n\":$(($(wc -l <good) * 2))}"
+		like '... is taken up again' fed.err 'trying again in'
+	done
+else
+	kill $pid; exec 7>&-; wait $pid 2>/dev/null
+	skip 5 "rows come too slowly for a batch to be caught"
+fi
 q 'ALTER TABLE fed RENAME TO fed2; CREATE VIEW fed AS SELECT * FROM fed2'
 ok 'what is no table ends the load while it is fed' status 2 sql-load -d "$DB" -t fed good
 like '... in the words of the server' "$err" 'cannot copy to view'

@@ -9,9 +9,11 @@ lines() { tr '\n' ' ' | sed 's/ $//'; }
 
 both() {	# ENGINE
 	e=$1
+	huge='CAST(1e300 AS float)' want=1e+300
+	[ -z "$VALGRIND" ] || huge=2.0 want=2.0	# it computes long doubles, which SQLite's library spells with, in 64 bits
 	is "$e: integers of 64 bits, doubles, null" "$(q "SELECT 9223372036854775807 AS a, -9223372036854775807 AS b, CAST(1 AS float) AS c,
-		CAST(0.1 AS float) AS d, CAST(1e300 AS float) AS e, NULL AS f")" \
-		'{"a":9223372036854775807,"b":-9223372036854775807,"c":1.0,"d":0.1,"e":1e+300,"f":null}'
+		CAST(0.1 AS float) AS d, $huge AS e, NULL AS f")" \
+		"{\"a\":9223372036854775807,\"b\":-9223372036854775807,\"c\":1.0,\"d\":0.1,\"e\":$want,\"f\":null}"
 	is "$e: a name that comes again gets a number" "$(q 'SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a')" '{"a":1,"a_2":2,"a_2_2":3,"a_3":4}'
 	is "$e: odd names" "$(q 'SELECT 1 AS "a""b\", 2 AS "台"')" '{"a\"b\\":1,"台":2}'
 	is "$e: no rows" "$(q 'SELECT 1 AS a WHERE 1 = 0')" ''

@@ -9,6 +9,7 @@ set -eu
 v=$B/san-valgrind	# a name by which lib.sh leaves out what is about memory and time, or preloads
 rm -rf "$v"
 mkdir -p "$v/log" "$v/unit"
+chmod 1777 "$v/log"	# some tests are another user for a while
 for f in "$B"/* "$B"/unit/*; do
 	name=${f#"$B/"}
 	case $name in
@@ -17,7 +18,7 @@ for f in "$B"/* "$B"/unit/*; do
 	if [ ! -f "$f" ] || [ ! -x "$f" ]; then continue; fi
 	cat >"$v/$name" <<-END
 		#!/bin/sh
-		exec valgrind --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --track-fds=yes \\
+		exec valgrind --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --track-fds=yes --vgdb=no \\
 			--log-file='$v/log/${f##*/}.%p' -- '$f' "\$@"
 	END
 	chmod +x "$v/$name"
