@@ -1,7 +1,6 @@
 /* dedup - drop records whose key was seen before; see dedup(1) */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -185,7 +184,7 @@ load_seen(struct dedup *d)
 	struct filter_opts o = { .max_line = INT64_MAX / 2, .jobs = opts.in.jobs, .progress = PROGRESS_NEVER };
 	struct filter f = {
 		.opts = &o, .ctx = d, .state_size = sizeof(struct found), .state_free = free_found,
-		.record = take_seen, .commit = commit_seen,
+		.record = take_seen, .commit = commit_seen, .gathers = true,
 	};
 	struct filter_totals t = { 0 };
 	int st = ST_OK;
@@ -201,6 +200,18 @@ load_seen(struct dedup *d)
 	}
 	/* What cannot be read cannot have been pushed as a whole line: a torn one is its writer's to repeat. */
 	return st == ST_REJECTED ? ST_OK : st;
+}
+
+static void
+open_dups(struct dedup *d, char *const files[], int n)
+{
+	if (opts.dups == NULL)
+		return;
+	if ((d->dups_fd = io_open_lines(opts.dups)) == -1)
+		die(ST_USAGE, "--dups: %s: %s", opts.dups, strerror(errno));
+	for (int i = 0; i < (n == 0 ? 1 : n); i++)
+		if (io_is(d->dups_fd, n == 0 ? "-" : files[i]))
+			die(ST_USAGE, "--dups: %s is read as well; name another file", opts.dups);
 }
 
 static void
@@ -220,6 +231,8 @@ open_store(struct dedup *d, struct keyfile *store)
 	case KEYFILE_FOREIGN:
 		die(ST_USAGE, "--store: %s: not a key store of dedup; name another file", opts.store);
 	}
+	if ((opts.dups != NULL && io_is(store->fd, opts.dups)) || (opts.in.rejects != NULL && io_is(store->fd, opts.in.rejects)))
+		die(ST_USAGE, "--store: %s is for the keys alone; append the records to another file", opts.store);
 	d->store = store;
 	d->seed = store->seed;
 	if (keyfile_load(store, &d->set) == -1)
@@ -262,8 +275,7 @@ main(int argc, char *argv[])
 
 	parse_keys(&d);
 	keyset_init(&d.set, (size_t)opts.last);
-	if (opts.dups != NULL && (d.dups_fd = open(opts.dups, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) == -1)
-		die(ST_USAGE, "--dups: %s: %s", opts.dups, strerror(errno));
+	open_dups(&d, argv, n);
 	if (opts.store != NULL)
 		sig_catch();	/* a key is stored only with its record written, and the other way round */
 	open_store(&d, &store);

@@ -77,6 +77,16 @@ ok '... again' status 0 dedup -k id --dups dups a a
 same '... is appended to' dups want
 ok '--dups into a missing directory is status 2' status 2 dedup -k id --dups no/such a
 ok '--dups into a full disk is status 3' status 3 dedup -k id --dups /dev/full a a
+printf '{"id":' >dups
+ok '--dups: a last line that was cut' status 0 dedup -k id --dups dups a a
+{ echo '{"id":'; cat a; } >want
+same '... gets its newline' dups want
+cat a a >own; cp own own.was
+for in in own '<own'; do	# it would never end; the limit ends it
+	ok "--dups into the input ($in) is status 2" status 2 sh -c "ulimit -f 100; dedup -k id --dups own $in"
+	is '... said' "$(cat "$err")" 'dedup: --dups: own is read as well; name another file'
+	same '... and it is left as it is' own own.was
+done
 
 # --seen
 ok '--seen: a missing file is an empty one' status 0 dedup -k id --seen missing a
@@ -92,6 +102,10 @@ same '... the file is left as it is' ledger ledger.was
 ok '--seen: several' status 0 dedup -k id --seen ledger --seen a b
 seq_rec 4 5 >want
 same '...' "$out" want
+cp a own
+ok '--seen: what is appended to' status 0 sh -c 'dedup -k id --seen own b >>own'
+seq_rec 1 5 >want
+same '...' own want
 ok '--seen - is status 2' status 2 dedup -k id --seen - a
 ok '--seen: what cannot be read is status 3' status 3 dedup -k id --seen . a
 is '... and nothing is written' "$(cat "$out")" ''
@@ -136,6 +150,12 @@ is '...' "$(cat "$out")" ''
 echo 'these are not keys, as anybody can see' >foreign
 ok '--store: a foreign file is status 2' status 2 dedup -k id --store foreign a
 is '... and left alone' "$(cat foreign)" 'these are not keys, as anybody can see'
+for o in --dups --rejects; do
+	ok "--store: the file of $o is status 2" status 2 dedup -k id --store both $o both a a no-key
+	is '... said' "$(cat "$err")" 'dedup: --store: both is for the keys alone; append the records to another file'
+	is '... no record is in it' "$(wc -c <both | tr -d ' ')" 32
+	rm -f both
+done
 mkfifo in out.fifo
 dedup -k id --store keys <in >slow.out & pid=$!
 exec 3>in

@@ -12,6 +12,7 @@ seq_rec() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) printf "{\"id\":\"%d
 repeat() { head -c "$1" /dev/zero | tr '\0' "$2"; }		# BYTES CHARACTER
 nested() { printf '{"id":"deep","a":'; repeat $(($1 - 1)) '['; repeat $(($1 - 1)) ']'; echo '}'; }
 ids() { json 'r.id || r.run_id' | tr '\n' ' '; }
+test_gone() { case $(cat "/proc/$1/stat" 2>/dev/null) in '' | *') Z '*) ;; *) return 1 ;; esac; }	# a zombie counts
 peak() { /usr/bin/time -f %M -o peak "$@"; }			# in KB, to the file peak
 small() { [ "$(tail -n 1 peak)" -lt "$1" ] || { echo "peak memory: $(cat peak) KB, not below $1"; return 1; }; }
 
@@ -107,6 +108,27 @@ check_rejects() {
 	ok "$tool: -v ends with a summary line" status 1 $f -v mixed
 	is "$tool: ..." "$(tail -n 1 "$err" | grep -Ec "^$tool: read=2 written=2 .*rejected=11 seconds=[0-9.]+\$")" 1
 	ok "$tool: --rejects into a full disk is status 3" status 3 $f --rejects /dev/full bad
+	printf '{"id":"cut' >r
+	ok "$tool: --rejects: a last line that was cut" status 1 $f --rejects r bad
+	{ printf '{"id":"cut\n'; cat bad; } >want
+	same "$tool: ... gets its newline" r want
+}
+
+# A file that is read and written at once would never end; where nothing stops it, the limit does.
+check_own() {
+	awk '{ print "bad" } END { for (i = 0; i < 20000; i++) print "bad" }' five >own
+	cp own own.was
+	for in in own '<own'; do
+		ok "$tool: --rejects into the input ($in) is status 2" status 2 sh -c "ulimit -f 1000; $f --rejects own $in"
+		is "$tool: ... said" "$(cat "$err")" "$tool: --rejects: own is read as well; name another file"
+		same "$tool: ... and it is left as it is" own own.was
+	done
+	cp gen6 own
+	ok "$tool: stdout into the input is status 2" status 2 sh -c "ulimit -f 20000; $f five own >>own"
+	is "$tool: ... said" "$(cat "$err")" "$tool: own is also what is written to; write to another file"
+	same "$tool: ... and it is left as it is" own gen6
+	ok "$tool: also where stdin is it" status 2 sh -c "ulimit -f 20000; $f <own >>own"
+	is "$tool: ... said" "$(cat "$err")" "$tool: stdin is also what is written to; write to another file"
 }
 
 check_bound() {
@@ -200,7 +222,8 @@ check_files() {
 
 check_stream() {
 	rm -f in; mkfifo in
-	$f <in >stream.out 2>stream.err & pid=$!
+	rm -f stream.bad
+	$f --rejects stream.bad <in >stream.out 2>stream.err & pid=$!
 	exec 3>in
 	rec 1 >&3
 	ok "$tool: a record comes out while stdin stays open" within 10 grep -q '"1"' stream.out
@@ -208,10 +231,23 @@ check_stream() {
 	sleep 0.1
 	rec 2 | tail -c +10 >&3
 	ok "$tool: ... also one that comes in pieces" within 10 grep -q '"2"' stream.out
+	cat bad >&3
+	within 10 grep -q stdin:12:8 stream.err
+	ok "$tool: ... and what is rejected is in its file" within 10 cmp -s stream.bad bad
 	kill -TERM $pid
 	wait $pid 2>/dev/null; st=$?
 	exec 3>&-
 	is "$tool: SIGTERM is status 143" $st 143
+	# The reader of the next line must not keep the others from the end.
+	$f --strict --jobs 2 <in >stream.out 2>stream.err & pid=$!
+	exec 3>in
+	rec 1 >&3
+	within 10 grep -q '"1"' stream.out
+	echo bad >&3
+	ok "$tool: --strict --jobs 2 ends while stdin stays open" within 10 test_gone $pid
+	exec 3>&-
+	wait $pid 2>/dev/null; st=$?
+	is "$tool: ... with status 1" $st 1
 }
 
 check_start() {
@@ -238,6 +274,7 @@ for f in $FILTERS; do
 	check_usage
 	check_records
 	check_rejects
+	check_own
 	check_bound
 	check_big
 	check_jobs
@@ -250,4 +287,11 @@ for f in $FILTERS; do
 done
 IFS=' 	
 '
+# Tools that gather records before they act.
+cp bad own
+for t in sql-load msg-join; do
+	ok "$t: --rejects into the input is status 2" status 2 sh -c "ulimit -f 1000; $t $([ $t = msg-join ] || echo --table t --create) --rejects own own"
+	is "$t: ... said" "$(cat "$err")" "$t: --rejects: own is read as well; name another file"
+	same "$t: ... and it is left as it is" own bad
+done
 done_testing

@@ -56,7 +56,7 @@ is 'is not the end' "$(wc -l <out)" 1
 
 # --- a clock that was ahead
 if [ -n "$SAN" ]; then
-	skip 3 'the shim cannot be loaded before a sanitizer'
+	skip 4 'the shim cannot be loaded before a sanitizer'
 else
 	standin langsmith --key key --project p
 	LANGSMITH_ENDPOINT=$URL
@@ -67,6 +67,12 @@ else
 	ok 'a state from the future' status 0 ls-fetch --state s
 	like 'is told' err 'in the future'
 	is 'and runs come again' "$(wc -l <out)" 1
+	# Only its sweep is of that clock: --until kept the rest in the past.
+	LD_PRELOAD=$B/clock.so CLOCK_MS=$((now + 864000000)) ls-fetch -q --state s2 --until "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >/dev/null && mv s2.next s2
+	post /_test/runs "{\"id\":\"22222222-2222-4222-8222-222222222222\",\"name\":\"r\",\"run_type\":\"chain\",\"status\":\"success\",
+		\"start_time\":\"$(date -u -d '-20 hours' +%Y-%m-%dT%H:%M:%S)\",\"end_time\":null,\"inputs\":{}}" >/dev/null
+	ls-fetch --state s2 >out
+	is 'a sweep from the future is none' "$(grep -c 22222222-2222-4222-8222-222222222222 out)" 1
 fi
 
 # --- times
@@ -80,6 +86,8 @@ done
 settings() { env LANGSMITH_ENDPOINT=http://127.0.0.1:1 "$@" ls-fetch; }
 ok 'an endpoint without a host is misuse' status 2 settings LANGSMITH_ENDPOINT=https://
 is '... told' "$(cat err)" 'ls-fetch: the endpoint has no host'
+ok 'a project without a name is misuse' status 2 ls-fetch -p ''
+is '... told' "$(sed 1q err)" 'ls-fetch: --project: the name is empty'
 ok 'a key with a blank in it is misuse' status 2 settings LANGSMITH_API_KEY='ge heim'
 is '... told, but not the key' "$(cat err)" 'ls-fetch: the API key holds blanks or control characters'
 ok 'a workspace with a line end in it is misuse' status 2 settings LANGSMITH_WORKSPACE_ID='w

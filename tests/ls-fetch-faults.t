@@ -135,6 +135,21 @@ ok 'the old name of the variable is known, and empty ones are none' status 0 env
 run ls-fetch -p 'my app/ü'
 is 'an unknown project is status 2' "$st" 2
 like 'and told, with those that there are' "$err" "no project 'my app/ü' \(there are: my-app\)"
+run ls-fetch -p "$(printf 'a\033[2J\302\2332Jb\302\240')"
+is 'no character of a message commands the terminal' "$(cut -d "'" -f 2 "$err")" "$(printf 'a?[2J??2Jb\302\240')"
+faults '[{"route":"GET /api/v1/sessions","nth":2,"times":0,"act":"status","status":404}]'
+run ls-fetch -p nix
+is 'those that there are cannot be had: nothing is said about them' "$st $(cat "$err")" \
+	"2 ls-fetch: there is no project 'nix' that this key may see; see --project"
+faults '[{"route":"GET /api/v1/sessions","nth":2,"act":"hang"}]'
+ls-fetch -p nix 2>"$err" &
+pid=$! tap_pids="$tap_pids $!"
+fired() { [ "$(get /_test/faults)" = '[]' ]; }
+within 5 fired
+kill -TERM $pid
+wait $pid
+is 'SIGTERM meanwhile is no misuse' "$? $(cat "$err")" '143 '
+faults '[]'
 id=$(ls-fetch -q --since 6d --limit 1 --select session_id --api v1 | json r.session_id)
 ok 'a project by its id' status 0 ls-fetch -p "$id" --since 1h
 ok 'an unknown id' status 2 ls-fetch -p 00000000-0000-4000-8000-000000000000 --since 1h
@@ -149,6 +164,10 @@ is 'an organisation-wide key is status 2' "$st" 2
 like 'and told what to set' "$err" 'set LANGSMITH_WORKSPACE_ID'
 ok 'with the workspace it works' status 0 env LANGSMITH_WORKSPACE_ID=9f0e6d3c-0000-4000-8000-000000000001 ls-fetch --since 1h
 config '{"workspace":""}'
+faults '[{"route":"POST /api/v2/runs/query","nth":2,"act":"status","status":503}]'
+ok 'giving up with runs that were rejected' status 3 ls-fetch --since 6d --page-size 50 --max-line 1K --max-retries 0
+is 'ten of them are named, and how many there were' "$(grep -c 'longer than' "$err") $(tail -n 1 "$err")" \
+	'10 ls-fetch: 50 runs in all could not be written as they should'
 faults '[{"route":"POST /api/v2/runs/query","act":"status","status":403,"body":"<html>blocked</html>"}]'
 ok 'a 403 of a firewall is status 3' status 3 ls-fetch --since 6d
 like 'and told apart' "$err" '403: not JSON: a proxy or firewall'
@@ -190,6 +209,14 @@ is 'a closed pipe ends it' "$(cat pipe.st)" 141
 ok 'quietly' test ! -s "$err"
 ok 'without a new state' test ! -e state.next
 
+if [ -n "$SAN" ]; then
+	skip 2 'the shim cannot be loaded before a sanitizer'
+else
+	ok 'a directory that cannot be synced is status 3' status 3 env LD_PRELOAD="$B/fault.so" FAULT_CALLS=fsync FAULT_AT=2 FAULT_ACT=EIO \
+		ls-fetch --since 6d --state state
+	is 'told, and without a new state' "$(cat "$err") $(ls state* 2>/dev/null)" 'ls-fetch: state.next: Input/output error '
+fi
+
 # --- as it comes
 faults '[{"route":"POST /api/v2/runs/query","nth":2,"act":"delay","ms":2000}]'
 ls-fetch --since 6d --page-size 50 >slow &
@@ -201,15 +228,24 @@ wait $pid
 # --- signals and kills
 faults '[{"route":"POST /api/v2/runs/query","nth":2,"act":"hang"}]'
 : >cut
-ls-fetch --since 6d --page-size 50 --state state >cut 2>"$err" &
+ls-fetch --progress=always --since 6d --page-size 50 --state state >cut 2>"$err" &
 pid=$! tap_pids="$tap_pids $!"
 within 5 sh -c '[ $(wc -l <cut) -ge 50 ]'
 kill -TERM $pid
 wait $pid
 is 'SIGTERM ends it at once' $? 143
+is 'the line of --progress is wiped' "$(tail -c 4 "$err" | od -An -c | tr -d ' ')" '\r033[K'
 is 'what had come is whole' "$(json r.id <cut | wc -l | tr -d ' ')" 50
 ok 'and there is no new state' test ! -e state.next
 faults '[]'
+mkfifo fifo
+ls-fetch --state fifo 2>"$err" &
+pid=$! tap_pids="$tap_pids $!"
+exec 4>fifo		# waits until it reads
+kill -TERM $pid
+wait $pid
+is 'also while it reads its state' "$? $(cat "$err")" '143 '
+exec 4>&-
 : >all
 for i in 1 2 3 4 5 6 7 8; do
 	ls-fetch --since 6d --page-size 10 --limit 40 --state state >piece 2>/dev/null &

@@ -87,6 +87,15 @@ for api in v1 v2; do
 	sync
 	is "$api: but the daily sweep finds it" "$(ids | grep -c 00060000)" 1
 	commit
+	cp state kept
+	back swept 172800
+	gen 1 108000 1 '{}' b | load				# 30 h ago, after that sweep
+	sync --until 40d
+	is "$api: what --until ends before the last sync" "$st $(count)" '0 0'
+	commit
+	sync
+	is "$api: is no sweep" "$(ids | grep -c 000b0000)" 1
+	mv kept state
 	ok "$api: the sweep is dated by its start" test "$(member swept state)" '>' "$(ago 60)"
 	sync --since 12m
 	is "$api: --since is a floor under the overlap" "$(count)" 2
@@ -123,6 +132,21 @@ for api in v1 v2; do
 	sync --overlap 3h --give-up 1h
 	is "$api: --give-up emits them as they are" "$(ids | grep -c 00080000) $(member pending.length state.next)" '3 0'
 	is "$api: once, though the look-up and the window both see them" "$(ids | uniq -d | wc -l | tr -d ' ')" 0
+	commit
+	post /_test/reset '' >/dev/null
+	gen 40 50000 100 '{"status":"pending","end_time":null}' 8 | load
+	sync --overlap 1d; commit
+	config '{"no_cursor_on_full_page":true}'
+	post /_test/faults "[{\"route\":\"POST /api/$api/runs/query\",\"times\":3,\"act\":\"status\",\"status\":500}]" >/dev/null
+	sync --overlap 1s
+	is "$api: a look-up whose list is cut forgets none" "$st $(member pending.length state.next)" '0 40'
+	config '{"no_cursor_on_full_page":false}'
+	commit; sync --overlap 1d; commit
+	gen 1 50000 100 "{\"status\":\"success\",\"inputs\":{\"input\":\"$(head -c 5000 /dev/zero | tr '\0' x)\"}}" 8 | load
+	sync --max-line 4K --overlap 1d
+	is "$api: one that has ended and is too long is rejected, once" "$st $(member pending.length state.next) $(cat "$err")" \
+		'1 39 ls-fetch: run 00000000-0000-4000-8000-000800000000: it is longer than --max-line'
+	commit
 	post /_test/reset '' >/dev/null
 	sync
 	like "$api: a pending run that is gone is told" "$err" 'does not know it any more'
@@ -164,6 +188,16 @@ for api in v1 v2; do
 	post /_test/log '' >/dev/null
 	sync
 	is "$api: an old cursor is not used" "$(get /_test/log | json_all 'rows[0].filter((r) => r.body)[0].body.cursor === undefined')" true
+
+	rm state
+	sync --limit 30; cat "$out" >all; commit
+	sync --until 20d
+	is "$api: what --until leaves out of a plan" "$st $(json 'Date.parse(r.start_time.replace("Z", "") + "Z") < Date.now() - 20 * 864e5' <"$out" | sort -u)" '0 true'
+	cat "$out" >>all; commit
+	sync; cat "$out" >>all
+	rm state
+	ids all | uniq >got.ids
+	same "$api: comes later" got.ids want.ids
 
 	# --- spread over years
 	post /_test/reset '' >/dev/null; rm -f state state.next
@@ -265,6 +299,16 @@ commit
 config '{"s3_expire":3600}'
 sync
 is 'when it comes' "$st $(json 'JSON.stringify(r.inputs)' <"$out" | grep -c apart) $(member pending.length state.next)" '0 3 0'
+# One of two gone for good
+post /_test/reset '' >/dev/null; rm -f state state.next
+gen 1 7000 0 '{"_s3_inputs":true,"_s3_outputs":true,"outputs":{"o":1}}' d | load
+post /_test/faults '[{"route":"GET /_s3/00000000-0000-4000-8000-000d00000000.inputs","times":0,"act":"status","status":404}]' >/dev/null
+sync --select inputs,outputs
+is 'one value of two cannot be had: not written yet' "$st $(count)" '1 0'
+commit; back since 7200
+sync --select inputs,outputs --give-up 1h -v
+is 'given up, it comes with the other' "$st $(json 'JSON.stringify([r.inputs, r.outputs])' <"$out")" '1 [null,{"o":1}]'
+like 'and is told as one' "$err" 'read=[0-9]* written=1 pending=0 rejected=1 '
 is 'no key goes to the storage' "$(get /_test/log | json_all 'rows[0].filter((r) => /_s3/.test(r.path) && r.status === 403).length > 0')" true
 
 done_testing

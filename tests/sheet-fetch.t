@@ -30,6 +30,10 @@ gives 'a column without a name has its letter, and is there only where it has a 
 	'[["a",null,""],[1,2,null],[3,null,4]]' '{"a":1,"B":2} {"a":3,"C":4} '
 gives 'names that come again are numbered' '[["a","a","b","a"],[1,2,3,4]]' '{"a":1,"a_2":2,"b":3,"a_3":4} '
 gives 'never onto a name that is there' '[["a","a","a_2","a"],[1,2,3,4]]' '{"a":1,"a_3":2,"a_2":3,"a_4":4} '
+names=$(node -p 'JSON.stringify([Array(13000).fill("x"), Array(13000).fill(1)])')
+sheet "{\"sheet_id\":\"sheet1\",\"title\":\"S\",\"rows\":$names}"
+ok 'also thousands of times, at a cost that does not grow with them' sh -c 'ulimit -t 10; sheet-fetch shtTest >out'
+is '...' "$(grep -o '"x[^,]*' out | tail -n 1)" '"x_13000":1}'
 gives 'nor does a letter' '[["B",null,"a"],[1,2,3]]' '{"B":1,"B_2":2,"a":3} '
 gives 'the names are trimmed, and on one line' '[["  Full\n name ","\t"],[1,2]]' '{"Full name":1,"B":2} '
 gives 'rich text, numbers and booleans are names too' \
@@ -295,11 +299,12 @@ ok 'a full disk is status 3' sh -c 'sheet-fetch -q shtTest >/dev/full 2>err; [ $
 like 'and said' err 'No space left'
 ok 'a closed pipe ends it quietly' sh -c '{ sheet-fetch shtTest 2>err; echo $? >st; } | head -n 1 >/dev/null; [ "$(cat st)" = 141 ] && [ ! -s err ]'
 faults "[{\"route\":\"$values\",\"nth\":3,\"act\":\"hang\"}]"
-sheet-fetch shtTest >out 2>err & pid=$!
+sheet-fetch --progress=always shtTest >out 2>err & pid=$!
 within 20 test -s out
 kill -TERM $pid; wait $pid; st=$?
 is 'a signal: 128 + n' $st 143
 ok 'with whole lines' test "$(tail -c 1 out | od -An -c | tr -d ' ')" = '\n'
+is 'and the line of the progress wiped' "$(tail -c 4 err)" "$(printf '\r\033[K')"
 faults '[]'
 run sheet-fetch -v shtTest
 like 'the summary' err 'read=12001 written=12000 requests=[0-9]+ seconds='

@@ -12,7 +12,6 @@
 #include <strings.h>
 
 #include "base/env.h"
-#include "base/io.h"
 #include "base/msg.h"
 #include "base/opt.h"
 #include "base/progress.h"
@@ -186,16 +185,12 @@ read_inputs(struct input *in, char *files[], int n)
 	bool go_on = true;
 
 	for (int i = 0; i < (n == 0 ? 1 : n) && go_on; i++) {
-		const char *name = n == 0 ? "-" : files[i];
 		struct lines l;
-		int fd = io_open_input(&name);
 
-		if (fd == -1)
-			give_up_input(in, name);
-		lines_init(&l, fd, name, (size_t)opts.in.max_line, &in->s->rejects);
+		if (lines_open(&l, n == 0 ? "-" : files[i], (size_t)opts.in.max_line, &in->s->rejects) == -1)
+			give_up_input(in, l.name);
 		go_on = read_input(in, &l);
-		lines_free(&l);
-		io_close_input(fd);
+		lines_close(&l);
 	}
 	return go_on;
 }

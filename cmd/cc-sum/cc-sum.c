@@ -26,7 +26,7 @@ static struct {
 	int64_t	 memory;
 	bool	 count;
 	struct filter_opts in;
-} opts = { .by = DEFAULT_BY, .tz = DEFAULT_TZ, .memory = INT64_C(256) << 20, .in = FILTER_DEFAULTS };
+} opts = { .by = DEFAULT_BY, .memory = INT64_C(256) << 20, .in = FILTER_DEFAULTS };
 
 static const struct opt table[] = {
 	OPT_STRING('b', "by", "KEYS", &opts.by, "what makes a group (default: the day, department and user)"),
@@ -263,6 +263,19 @@ parse_fields(struct fields *f, const char *option, const char *list, bool may_cu
 		opt_misuse("%s: %s", option, buf_str(&error));
 }
 
+/* Where no time is cut, zone data need not be there. */
+static void
+set_zone(const struct fields *by)
+{
+	const char *tz = opts.tz != NULL ? opts.tz : DEFAULT_TZ;
+	bool wanted = opts.tz != NULL;
+
+	for (size_t i = 0; i < by->n; i++)
+		wanted = wanted || by->v[i].cut != CUT_NONE;
+	if (wanted && !when_zone(tz))
+		die(ST_USAGE, "--tz: %s: no such time zone here", tz);
+}
+
 static const char *
 output_name(const struct summary *s, size_t i)
 {
@@ -303,7 +316,7 @@ main(int argc, char *argv[])
 	struct summary s = { 0 };
 	struct filter f = {
 		.opts = &opts.in, .ctx = &s, .state_size = sizeof(struct worker), .state_free = free_worker,
-		.record = take_record, .commit = commit_block,
+		.record = take_record, .commit = commit_block, .gathers = true,
 	};
 	struct filter_totals t = { 0 };
 	int64_t start = when_mono();
@@ -312,8 +325,7 @@ main(int argc, char *argv[])
 	parse_fields(&s.by, "--by", opts.by, true);
 	parse_fields(&s.sum, "--sum", opts.sum != NULL ? opts.sum : DEFAULT_SUM, false);
 	check_names(&s);
-	if (!when_zone(opts.tz))
-		die(ST_USAGE, "--tz: %s: no such time zone here", opts.tz);
+	set_zone(&s.by);
 	groups_init(&s.groups, s.sum.n, keyseed_random(), (size_t)opts.memory);
 
 	st = filter_run(&f, argv, n, &t);

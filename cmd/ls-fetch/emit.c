@@ -19,7 +19,7 @@
 #define TOLD		10		/* rejected runs that are named one by one */
 
 static struct buf out;			/* whole lines for stdout */
-static struct ids early;		/* written by a look-up; the windows meet them again */
+static struct ids early;		/* written or rejected by a look-up; the windows meet them again */
 static struct scan scan;
 
 void
@@ -87,24 +87,23 @@ write_run(struct span id, struct span text)
 		emit_flush(NULL);
 }
 
-/* Put what is stored apart in its place in line.  False: it cannot be had now. */
-static bool
-fill_in(struct buf *line, struct span id, const char *field, const char *urls, struct span at)
+/* Put what is stored apart in its place in line.  Where it cannot be had now, missing says so. */
+static void
+fill_in(struct buf *line, struct span id, const char *field, const char *urls, struct span at, struct buf *missing)
 {
 	char why[APART_WHY];
 
 	if (at.len == 0 || !asks_for(field))
-		return true;
+		return;
 	switch (apart_fill(&fetch.side, fetch.base.project_id, (size_t)opts.max_line, line, id, field, urls, at, why)) {
 	case APART_DONE:
-		return true;
+		return;
 	case APART_FAILED:
-		reject(id, "its %s, stored apart, cannot be fetched: %s", field, why);
-		return false;
+		buf_addf(missing, "%sits %s, stored apart, cannot be fetched: %s", missing->len > 0 ? "; " : "", field, why);
+		return;
 	case APART_INTERRUPTED:
 		interrupted();
 	}
-	return false;
 }
 
 /* Its values cannot be had: it stays pending and is asked for again.  False: it has been, for too long. */
@@ -115,10 +114,8 @@ put_off(const struct run *run)
 
 	if (p != NULL && p->since == 0)
 		p->since = fetch.now;
-	if (p != NULL && fetch.now - p->since > opts.give_up) {
-		warn("run %s: written without, after asking for it in vain for long", p->id);
+	if (p != NULL && fetch.now - p->since > opts.give_up)
 		return false;
-	}
 	met(run->id);
 	return true;
 }
@@ -126,17 +123,26 @@ put_off(const struct run *run)
 static void
 emit(const struct run *run, struct span text)
 {
-	struct buf line = { 0 };
+	struct buf line = { 0 }, missing = { 0 };
+	bool off = false;
 
 	if (run->inputs_at.len == 0 && run->outputs_at.len == 0) {
 		write_run(run->id, text);
 		return;
 	}
 	buf_add(&line, text.p, text.len);
-	if ((fill_in(&line, run->id, "inputs", "inputs_s3_urls", run->inputs_at) &&
-	    fill_in(&line, run->id, "outputs", "outputs_s3_urls", run->outputs_at)) || !put_off(run))
+	fill_in(&line, run->id, "inputs", "inputs_s3_urls", run->inputs_at, &missing);
+	if (missing.len == 0 || !(off = put_off(run)))
+		fill_in(&line, run->id, "outputs", "outputs_s3_urls", run->outputs_at, &missing);
+	if (missing.len > 0) {
+		reject(run->id, "%s", buf_str(&missing));
+		if (!off && !(off = put_off(run)))
+			warn("run %.*s: written without, after asking for it in vain for long", (int)run->id.len, run->id.p);
+	}
+	if (!off)
 		write_run(run->id, (struct span){ line.p, line.len });
 	buf_free(&line);
+	buf_free(&missing);
 }
 
 /* ---- reading ---- */
@@ -175,13 +181,20 @@ static void
 reject_unread(const struct split *s)
 {
 	struct span id = guess_id(&s->line);
+	bool look_up = page.found != NULL;
 
-	if (ids_find(&page.done, id.p, id.len) == NULL) {	/* not told already, in an earlier try of the page */
+	/* Not told already, in an earlier try of the page or by a look-up. */
+	if (ids_find(&page.done, id.p, id.len) == NULL && (look_up || ids_find(&early, id.p, id.len) == NULL)) {
 		fetch.n_read++;
 		if (s->too_long)
 			reject(id, "it is longer than --max-line");
 		else
 			reject(id, "it is not valid JSON: %s", scan.error != NULL ? scan.error : "it is not UTF-8");
+	}
+	if (look_up) {
+		ids_add(page.found, id.p, id.len);
+		ids_add(&early, id.p, id.len);
+		pending_settled(id);
 	}
 	met(id);
 }
@@ -221,7 +234,7 @@ passed_by(const struct run *run)
 	if (ids_find(&early, run->id.p, run->id.len) != NULL)
 		return true;
 	return run->start != RUN_NO_TIME && (run->start < page.q.from || run->start >= page.q.to ||
-	    (opts.since.set && run->start < opts.since.ms));
+	    (opts.since.set && run->start < opts.since.ms) || (opts.until.set && run->start >= opts.until.ms));
 }
 
 static bool

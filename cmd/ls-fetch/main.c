@@ -121,6 +121,8 @@ parse_options(int argc, char *argv[])
 		opt_misuse("--since is not before --until");
 	if (opts.state != NULL && *opts.state == '\0')
 		opt_misuse("--state: the name is empty");
+	if (opts.project != NULL && *opts.project == '\0')
+		opt_misuse("--project: the name is empty");
 	if (opts.filter != NULL && opts.filter[strspn(opts.filter, " \t\n")] == '\0')
 		opts.filter = NULL;
 	q->all_runs = opts.all_runs;
@@ -141,6 +143,7 @@ parse_options(int argc, char *argv[])
 static void
 summary(void)
 {
+	emit_end();
 	verbose("read=%llu written=%llu pending=%zu rejected=%llu requests=%lu seconds=%.1f", fetch.n_read, fetch.n_written,
 	    fetch.st.pending.n, fetch.n_rejected, fetch.ls.requests + fetch.side.requests,
 	    (double)(when_mono() - fetch.started) / 1e3);
@@ -165,6 +168,7 @@ void
 interrupted(void)
 {
 	emit_flush(NULL);
+	progress_clear();
 	summary();
 	exit(sig_exit(ST_FAILED));
 }
@@ -183,14 +187,6 @@ failed(const char *what, enum http_result result, const struct http_response *r,
 	if (q != NULL && opts.api == API_V2 && (r->status == 404 || r->status == 405))
 		buf_adds(&why, ", or this server has no v2 query API: try --api v1");
 	give_up(ours ? ST_USAGE : ST_FAILED, "%s: %s", what, buf_str(&why));
-}
-
-static void
-tell_rest(void)
-{
-	emit_end();
-	if (opts.state == NULL && fetch.st.pending.n > 0)
-		note("%zu runs have not ended yet and were left out", fetch.st.pending.n);
 }
 
 int
@@ -212,7 +208,8 @@ main(int argc, char *argv[])
 	progress_clear();
 
 	plan_settle(through);
-	tell_rest();
+	if (opts.state == NULL && fetch.st.pending.n > 0)
+		note("%zu runs have not ended yet and were left out", fetch.st.pending.n);
 	status = std_close(fetch.n_rejected > 0 ? ST_REJECTED : ST_OK);	/* a full disk shows up here */
 	if (sig_caught() != 0)
 		interrupted();

@@ -67,7 +67,7 @@ look_up(const struct id *ids, size_t n)
 	end = page_drain(&cursor);
 	if (end == CURSOR_REFUSED)
 		give_up(ST_FAILED, "the service refuses its own cursor in a look-up by id");
-	if (end != CUT_BY_LIMIT)
+	if (end == DRAINED)		/* of a list that was cut, what is missing stays */
 		forget_missing(ids, n, &found);
 	page.found = NULL;
 	ids_free(&found);

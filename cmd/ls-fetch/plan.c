@@ -75,11 +75,14 @@ plan_make(void)
 	struct state_plan *p = &st->plan;
 	bool first, future, never_swept;
 
-	if (st->planned)
+	if (st->planned) {
+		if (opts.until.set)	/* what that leaves is for the next plan */
+			p->until = earlier(p->until, opts.until.ms);
 		return;
+	}
 	future = from_the_future(st);
 	first = st->watermark == STATE_NEVER;
-	never_swept = st->swept == STATE_NEVER;
+	never_swept = st->swept == STATE_NEVER || st->swept > fetch.now;	/* by a clock that was ahead */
 	*p = (struct state_plan){ .from = HISTORY_MS, .until = fetch.now - opts.settle, .started = fetch.now, .span = WINDOW_MS };
 	if (opts.until.set)
 		p->until = earlier(p->until, opts.until.ms);
@@ -121,9 +124,10 @@ plan_settle(bool through)
 		    opts.state != NULL ? ": the next sync goes on from there" : "");
 		return;
 	}
-	st->watermark = later(st->watermark, st->plan.until);
-	if (st->plan.sweep)
+	/* Where --until ended it, there may be a hole before the next sweep begins. */
+	if (st->plan.sweep && st->plan.until >= earlier(st->watermark, st->plan.started - opts.sweep))
 		st->swept = st->plan.started;
+	st->watermark = later(st->watermark, st->plan.until);
 	st->planned = false;
 }
 

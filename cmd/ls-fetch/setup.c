@@ -99,6 +99,8 @@ read_state(struct state *st)
 	if (file_read(opts.state, &text) == 0) {
 		if (state_parse(st, &text, &error) == -1)
 			die(ST_USAGE, "%s: %s: put it right, or remove it to start over from all history", opts.state, error);
+	} else if (errno == EINTR) {
+		interrupted();
 	} else if (errno != ENOENT) {
 		die(ST_USAGE, "%s: %s", opts.state, strerror(errno));
 	}
@@ -163,8 +165,12 @@ write_state(void)
 
 	umask(mask);
 	state_print(&fetch.st, &text);
-	if (file_replace(next_name, mode, text.p, text.len) == -1)
-		die(ST_FAILED, "%s: %s", next_name, strerror(errno));
+	if (file_replace(next_name, mode, text.p, text.len) == -1) {
+		int e = errno;
+
+		(void)unlink(next_name);	/* it may be there, only not sure to stay */
+		die(ST_FAILED, "%s: %s", next_name, strerror(e));
+	}
 	buf_free(&text);
 }
 
@@ -189,7 +195,7 @@ find_project(void)
 	if (id.len == 0 && name.len > 0)
 		die(ST_USAGE, "there is no project '%s' (there are: %s); see --project", opts.project, name.p);
 	if (id.len == 0)
-		die(ST_USAGE, "there is no project '%s', and no other that this key may see; see --project", opts.project);
+		die(ST_USAGE, "there is no project '%s' that this key may see; see --project", opts.project);
 	if (st->project_id != NULL && strcasecmp(st->project_id, id.p) != 0)
 		die(ST_USAGE, "%s: it belongs to the project '%s' (%s), not to '%s' (%s): use another file", opts.state,
 		    st->project, st->project_id, name.p, id.p);

@@ -10,10 +10,12 @@
 #include "base/mem.h"
 #include "json/str.h"
 #include "sheet-fetch/fetch.h"
+#include "store/keymap.h"
 #include "store/keyset.h"
 
 static struct keyset taken;
 static struct keyseed seed;
+static struct keymap numbers;		/* of a name, the one that was given last */
 
 static bool
 take(const char *name, size_t len)
@@ -47,11 +49,16 @@ static void
 make_new(struct buf *name)
 {
 	size_t len = name->len;
+	unsigned i = 1;
+	struct span last;
 
-	for (unsigned i = 2; !take(name->p, name->len); i++) {
+	if (keymap_get(&numbers, (struct span){ name->p, len }, &last))
+		memcpy(&i, last.p, sizeof i);
+	while (!take(name->p, name->len)) {
 		name->len = len;
-		buf_addf(name, "_%u", i);
+		buf_addf(name, "_%u", ++i);
 	}
+	keymap_put(&numbers, (struct span){ name->p, len }, (struct span){ (const char *)&i, sizeof i });
 }
 
 static void
@@ -115,6 +122,7 @@ keys_make(const struct span *header, size_t n, uint32_t first)
 		if (keys[i].name == NULL)
 			name_rest(&keys[i], header[i], first + (uint32_t)i, &name);
 	keyset_free(&taken);
+	keymap_free(&numbers);
 	buf_free(&name);
 	return keys;
 }

@@ -92,6 +92,7 @@ failed(enum feishu_result result, const char *what)
 	const char *why = buf_str(&fetch.book.reply.error);
 
 	if (result == FEISHU_INTERRUPTED) {
+		progress_clear();
 		std_flush(&fetch.out);
 		summary();
 		exit(sig_exit(ST_FAILED));

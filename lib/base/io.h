@@ -4,6 +4,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,6 +32,15 @@ int	io_write(int fd, const void *p, size_t len) __attribute__((warn_unused_resul
  */
 int	io_open_input(const char **name);
 void	io_close_input(int fd);
+
+/*
+ * Open a file for the owner only, to append whole lines to it; where it ends in the middle of one (a full disk), that gets its
+ * newline.  Returns the fd, or -1 with errno.
+ */
+int	io_open_lines(const char *path) __attribute__((warn_unused_result));
+
+/* Is this operand the regular file that is open as fd?  Who appends to what he reads comes to no end. */
+bool	io_is(int fd, const char *name);
 
 /* Read ahead, larger pipes: hints whose failure does not matter. */
 void	io_tune(int fd);

@@ -38,9 +38,12 @@ print(const char *fmt, va_list ap)
 	n = vsnprintf(line + len, room, fmt, ap);
 	if (n > 0)
 		len += (size_t)n < room ? (size_t)n : room - 1;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)line[i] == 0xc2 && i + 1 < len && ((unsigned char)line[i + 1] & 0xe0) == 0x80)
+			line[i] = line[i + 1] = '?';	/* U+0080 to U+009F: U+009B begins a terminal's commands as ESC [ does */
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
+	}
 	line[len++] = '\n';
 	progress_make_room();
 	if (io_write(2, line, len) == -1)

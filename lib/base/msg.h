@@ -2,7 +2,7 @@
  * msg.h - messages on stderr and the exit statuses of every tool.
  *
  * A message is one line, "tool: text\n", written by one write(2).  Control
- * bytes in it (names and server text come from outside) are shown as "?".
+ * characters in it (names and server text come from outside) are shown as "?".
  * Only cmd/ prints and exits, with these exceptions, which are the same for all tools: memory that
  * is gone (mem.h), stdout that fails (std.h), rejected lines (ndjson/reject.h), and
  * what the network makes one wait for (net/http.h).

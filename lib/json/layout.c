@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define SHORT 16
+#define MOST 4096	/* members of a record that is worth the memory */
 
 typedef uint64_t first __attribute__((vector_size(SHORT)));
 
@@ -27,8 +28,11 @@ static void
 learn(struct layout *l, const struct scan *s)
 {
 	buf_clear(&l->rest);
+	l->n = 0;
+	if (s->n > MOST)
+		return;
 	l->key = mem_grow(l->key, &l->cap, s->n, sizeof *l->key);
-	for (l->n = 0; l->n < s->n; l->n++) {
+	for (; l->n < s->n; l->n++) {
 		struct span name = s->m[l->n].key;
 		struct layout_key k = { .len = name.len, .rest = l->rest.len };
 		char mask[SHORT] = { 0 };

@@ -18,7 +18,10 @@ struct layout {
 	struct buf rest;	/* of the names that are long */
 };
 
-/* Has the record the same names, spelled the same, in the same order as the one before?  Where not, it is the one to compare with now. */
+/*
+ * Has the record the same names, spelled the same, in the same order as the one before?  Where not, it is the one to compare
+ * with now.  A record of more than 4096 members is like no other.
+ */
 bool	layout_same(struct layout *l, const struct scan *record);
 void	layout_free(struct layout *l);
 

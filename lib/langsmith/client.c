@@ -174,17 +174,18 @@ add_string(struct span object, const char *name, struct buf *out)
 	return true;
 }
 
-/* Some projects that there are, those that look like the name first. */
-static void
+/* Some projects that there are, those that look like the name first.  Only a help: no result but of a signal matters. */
+static enum http_result
 near_names(struct ls *ls, const char *project, struct buf *out)
 {
 	char *url = http_url(ls->base, "api/v1/sessions?limit=100&include_stats=false");
 	struct http_request rq = { .what = "project names", .url = url };
 	struct http_response r;
 	struct span list, v;
+	enum http_result result = ls_perform(ls, &rq, &r);
 	int n = 0;
 
-	if (ls_perform(ls, &rq, &r) == HTTP_OK && read_json(&r.body, &list) && list.p[0] == '[')
+	if (result == HTTP_OK && read_json(&r.body, &list) && list.p[0] == '[')
 		for (int like = 1; like >= 0; like--) {
 			struct json_iter it = json_open(list);
 
@@ -202,6 +203,7 @@ near_names(struct ls *ls, const char *project, struct buf *out)
 	(void)buf_str(out);
 	http_response_free(&r);
 	free(url);
+	return result;
 }
 
 enum http_result
@@ -238,8 +240,8 @@ ls_project(struct ls *ls, const char *project, struct buf *id, struct buf *name,
 	} else if (result == HTTP_REFUSED && by_id && r->status == 404 && ls_own_answer(r)) {
 		result = HTTP_OK;
 	}
-	if (result == HTTP_OK && id->len == 0)
-		near_names(ls, project, name);
+	if (result == HTTP_OK && id->len == 0 && near_names(ls, project, name) == HTTP_INTERRUPTED)
+		result = HTTP_INTERRUPTED;
 	(void)buf_str(id);
 	(void)buf_str(name);
 	buf_free(&path);

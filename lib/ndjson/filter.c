@@ -138,8 +138,10 @@ commit_lines(struct engine *e, struct slot *b)
 	}
 	e->lines += b->lines;
 	e->totals->read += b->records;
-	if (b->n_bad != 0)
+	if (b->n_bad != 0) {
+		rejects_flush(e->rejects);	/* the next block may be long in coming, and a signal come before it */
 		e->status = worse(e->status, ST_REJECTED);
+	}
 	return b->n_bad != 0 && e->f->opts->strict;
 }
 
@@ -149,6 +151,7 @@ commit_long(struct engine *e, struct slot *b)
 	if (!e->in_long)
 		rejects_add(e->rejects, e->name, e->lines + 1, 0, LINE_TOO_LONG, "", 0);
 	rejects_more(e->rejects, b->block.p, b->block.len);	/* the newline comes with the last piece */
+	rejects_flush(e->rejects);
 	e->in_long = b->block.p[b->block.len - 1] != '\n';
 	e->lines += !e->in_long;
 	e->status = worse(e->status, ST_REJECTED);
@@ -248,8 +251,10 @@ static int
 choose_jobs(const struct filter_opts *o, int fd)
 {
 	struct stat st;
+	bool file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-	if (o->jobs == 0 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size < SMALL))
+	/* A thread that waits for a pipe's next line does not see that another one has found a bad line. */
+	if (o->jobs == 0 ? !file || st.st_size < SMALL : o->strict && !file)
 		return 1;
 	return opt_jobs(o->jobs);
 }
@@ -314,6 +319,19 @@ run_fd(const struct filter *f, int fd, const char *name, struct rejects *rejects
 	return e.status;
 }
 
+static void
+check_apart(const struct filter *f, const struct rejects *rejects, char *const files[], int n)
+{
+	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
+		const char *name = n == 0 ? "-" : files[i];
+
+		if (io_is(rejects->fd, name))
+			die(ST_USAGE, "--rejects: %s is read as well; name another file", f->opts->rejects);
+		if (!f->gathers && io_is(1, name))
+			die(ST_USAGE, "%s is also what is written to; write to another file", strcmp(name, "-") == 0 ? "stdin" : name);
+	}
+}
+
 int
 filter_run(const struct filter *f, char *const files[], int n, struct filter_totals *t)
 {
@@ -322,6 +340,7 @@ filter_run(const struct filter *f, char *const files[], int n, struct filter_tot
 
 	if (rejects_open(&rejects, f->opts->rejects) == -1)
 		die(ST_USAGE, "--rejects: %s: %s", f->opts->rejects, strerror(errno));
+	check_apart(f, &rejects, files, n);
 	progress_start((enum progress_when)f->opts->progress, "records", true);
 	io_tune(1);
 	for (int i = 0; i < (n == 0 ? 1 : n) && sig_caught() == 0; i++) {

@@ -49,6 +49,7 @@ struct filter {
 	const char *(*record)(void *ctx, void *state, const struct record *r, struct buf *out);
 	/* The block's turn has come; writes out (and clears it) or something else.  NULL: std_out. */
 	void	(*commit)(void *ctx, void *state, struct buf *out);
+	bool	 gathers;		/* nothing goes to stdout before all is read: it may be the file that is read */
 };
 
 struct filter_totals {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/msg.h"
 #include "json/splice.h"
 
 bool
@@ -57,6 +58,7 @@ fill(struct lines *l)
 		bool first;
 
 		l->p = NULL;
+		rejects_flush(l->rejects);
 		switch (reader_next(&l->in, &l->block)) {
 		case READ_LINES:
 			l->p = l->block.p;
@@ -118,9 +120,11 @@ lines_free(struct lines *l)
 int
 lines_open(struct lines *l, const char *operand, size_t max_line, struct rejects *rejects)
 {
-	int fd = io_open_input(&operand);
+	int fd;
 
-	if (fd == -1) {
+	if (io_is(rejects->fd, operand))
+		die(ST_USAGE, "--rejects: %s is read as well; name another file", rejects->path);
+	if ((fd = io_open_input(&operand)) == -1) {
 		*l = (struct lines){ .name = operand };
 		return -1;
 	}

@@ -55,7 +55,7 @@ void	lines_free(struct lines *l);
 
 /*
  * The same for an operand: open it ("-" is stdin), and close it again.  lines_open returns 0, or -1 with errno and nothing to close;
- * l->name is what messages call it either way.
+ * l->name is what messages call it either way.  The file of the rejects as an operand is misuse.
  */
 int	lines_open(struct lines *l, const char *operand, size_t max_line, struct rejects *rejects) __attribute__((warn_unused_result));
 void	lines_close(struct lines *l);

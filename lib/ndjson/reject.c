@@ -1,7 +1,6 @@
 #include "ndjson/reject.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +17,7 @@ rejects_open(struct rejects *r, const char *path)
 	if (path == NULL)
 		return 0;
 	/* Rejected records may hold anything that the log holds: for the owner only. */
-	r->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	r->fd = io_open_lines(path);
 	return r->fd == -1 ? -1 : 0;
 }
 

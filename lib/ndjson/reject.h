@@ -35,7 +35,7 @@ void	rejects_add(struct rejects *r, const char *file, uint64_t line, size_t colu
 /* Keep more bytes of the line that was added last (a line that is longer than what is read at once). */
 void	rejects_more(struct rejects *r, const char *text, size_t len);
 
-/* Write what is pending; a failure ends the tool. */
+/* Write what is pending, as before one waits for more input; a failure ends the tool. */
 void	rejects_flush(struct rejects *r);
 
 /* Writes what is pending, prints the summary, closes.  Returns 0, or -1 with errno. */

@@ -42,8 +42,9 @@ feed(z_stream *z, size_t *left)
 	*left -= n;
 }
 
+/* gzip may be several members one after the other (RFC 1952, 2.2). */
 static const char *
-inflate_all(z_stream *z, size_t left, size_t max, struct buf *out)
+inflate_all(z_stream *z, bool gzip, size_t left, size_t max, struct buf *out)
 {
 	int st = Z_OK;
 
@@ -63,6 +64,11 @@ inflate_all(z_stream *z, size_t left, size_t max, struct buf *out)
 		max -= n;
 		if (st == Z_BUF_ERROR || (st == Z_OK && z->avail_in == 0 && left == 0 && z->avail_out != 0))
 			return "the coded body is cut";
+		if (st == Z_STREAM_END && gzip) {
+			feed(z, &left);
+			if (z->avail_in > 0 && *z->next_in == 0x1f)
+				st = inflateReset(z);
+		}
 	}
 	return st == Z_STREAM_END ? NULL : "the coded body is damaged";
 }
@@ -82,7 +88,7 @@ coding_decode(const char *coding, const void *p, size_t len, size_t max, struct 
 	window = window_of(coding, z.next_in, len);
 	if (window == 0 || inflateInit2(&z, window) != Z_OK)
 		return "the body has a coding that is not known here";
-	wrong = inflate_all(&z, len, max, out);
+	wrong = inflate_all(&z, window > MAX_WBITS, len, max, out);
 	(void)inflateEnd(&z);
 	return wrong;
 }

@@ -184,8 +184,8 @@ asked_wait(const struct http_response *r)
 		if (v == NULL || *v < '0' || *v > '9')
 			continue;
 		n = strtod(v, &end);
-		if (*end == '\0' && n < 1e9)
-			return (int64_t)(i == 0 ? n : n * 1000);
+		if (*end == '\0')
+			return (int64_t)((n < 1e12 ? n : 1e12) * (i == 0 ? 1 : 1000));
 	}
 	if (after != NULL) {
 		time_t t = curl_getdate(after, NULL);
@@ -651,7 +651,7 @@ try_once(struct try *t, enum http_verdict *v, int64_t *wait_ms)
 		return SINK_BROKEN;
 	}
 	if (t->bad_encoding) {
-		set_error(t->r, "the compressed answer is damaged or cut short");
+		set_error(t->r, t->gzip ? "the compressed answer is damaged or cut short" : "the answer is in a coding that was not asked for");
 		*v = HTTP_UNSURE;
 		return NETWORK;
 	}

@@ -49,6 +49,30 @@ decodes(void **state)
 }
 
 static void
+members(void **state)
+{
+	static const char text[] = "one two three";
+	unsigned char coded[300];
+	size_t n = deflate_as(31, text, 4, coded, sizeof coded);
+	struct buf out = { 0 };
+
+	(void)state;
+	n += deflate_as(31, text + 4, 0, coded + n, sizeof coded - n);
+	n += deflate_as(31, text + 4, 9, coded + n, sizeof coded - n);
+	assert_null(coding_decode("gzip", coded, n, 13, &out));
+	check_text(out.p, out.len, text);
+	buf_clear(&out);
+	assert_string_equal(coding_decode("gzip", coded, n, 12, &out), "the decoded body is too large");
+	buf_clear(&out);
+	assert_string_equal(coding_decode("gzip", coded, n - 1, 13, &out), "the coded body is cut");
+	buf_clear(&out);
+	memset(coded + n, 0, 8);		/* padding is no member */
+	assert_null(coding_decode("gzip", coded, n + 8, 13, &out));
+	check_text(out.p, out.len, text);
+	buf_free(&out);
+}
+
+static void
 plain(void **state)
 {
 	static const char *const none[] = { NULL, "", "identity", "Identity" };
@@ -150,6 +174,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes),
+		cmocka_unit_test(members),
 		cmocka_unit_test(plain),
 		cmocka_unit_test(faults),
 		cmocka_unit_test(offers),

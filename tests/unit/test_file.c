@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -256,6 +257,47 @@ non_blocking(void **state)
 	free(text);
 }
 
+static void *
+slow_writer(void *arg)
+{
+	(void)arg;
+	usleep(500000);
+	if (io_write(slow_fd, "x", 1) == 0)
+		close(slow_fd);
+	return NULL;
+}
+
+static long
+cpu_ms(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+/* A standard input of that kind: it is waited for, not asked again and again. */
+static void
+non_blocking_input(void **state)
+{
+	struct buf got = { 0 };
+	long before = cpu_ms();
+	pthread_t t;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(fd[0], F_SETFL, O_NONBLOCK), 0);
+	slow_fd = fd[1];
+	assert_int_equal(pthread_create(&t, NULL, slow_writer, NULL), 0);
+	assert_int_equal(file_read_fd(fd[0], &got), 0);
+	pthread_join(t, NULL);
+	check_text(got.p, got.len, "x");
+	assert_in_range(cpu_ms() - before, 0, 100);
+	close(fd[0]);
+	buf_free(&got);
+}
+
 /* A file without a name takes bytes, gives them back, and leaves nothing. */
 static void
 unnamed(void **state)
@@ -290,6 +332,7 @@ main(void)
 		cmocka_unit_test(locking),
 		cmocka_unit_test(replaced_while_waiting),
 		cmocka_unit_test(non_blocking),
+		cmocka_unit_test(non_blocking_input),
 		cmocka_unit_test(unnamed),
 	};
 

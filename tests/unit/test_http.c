@@ -222,6 +222,12 @@ waits(void **state)
 	assert_false(r.unknown);
 	http_response_free(&r);
 
+	/* Centuries are a wait, too. */
+	canned_forget(state);
+	steps[0].answer = "HTTP/1.1 429 X\r\nRetry-After: 99999999999\r\nContent-Length: 0\r\n\r\n";
+	r = perform((struct http_request){ .url = at("127.0.0.1", "/") }, HTTP_GAVE_UP, 1);
+	http_response_free(&r);
+
 	/* In milliseconds, which goes first; and what is neither a number nor a date says nothing. */
 	canned_forget(state);
 	steps[0].answer = "HTTP/1.1 429 X\r\nRetry-After: 3600\r\nretry-after-ms: 1\r\nContent-Length: 0\r\n\r\n";
@@ -277,6 +283,12 @@ gzip(void **state)
 	r = perform((struct http_request){ .url = at("127.0.0.1", "/"), .body = "x", .body_len = 1 }, HTTP_GAVE_UP, 1);
 	assert_string_equal(r.error, "the compressed answer is damaged or cut short");
 	assert_true(r.unknown);
+	http_response_free(&r);
+
+	canned_forget(state);
+	steps[0] = (struct step){ .answer = other, .len = sizeof other - 1 };
+	r = perform((struct http_request){ .url = at("127.0.0.1", "/"), .body = "x", .body_len = 1 }, HTTP_GAVE_UP, 1);
+	assert_string_equal(r.error, "the answer is in a coding that was not asked for");
 	http_response_free(&r);
 
 	canned_forget(state);

@@ -72,6 +72,27 @@ one_byte(void **state)
 	layout_free(&l);
 }
 
+/* A line of megabytes may have millions: they are not kept. */
+static void
+many(void **state)
+{
+	struct layout l = { 0 };
+	static char text[5 * 100000 + 8];
+	size_t len = 0;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		len += (size_t)sprintf(text + len, "%c\"\":1", i == 0 ? '{' : ',');
+	text[len] = '}';
+	assert_false(same(&l, text));
+	assert_false(same(&l, text));
+	assert_true(l.cap <= 4096);
+	assert_false(same(&l, "{\"a\":1}"));
+	assert_true(same(&l, "{\"a\":1}"));
+	assert_false(same(&l, text));
+	layout_free(&l);
+}
+
 static void
 free_all(void **state)
 {
@@ -83,7 +104,7 @@ free_all(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(pairs), cmocka_unit_test(one_byte), cmocka_unit_test(free_all) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(pairs), cmocka_unit_test(one_byte), cmocka_unit_test(many), cmocka_unit_test(free_all) };
 
 	return cmocka_run_group_tests_name("layout", tests, NULL, NULL);
 }
