@@ -174,7 +174,7 @@ bt-push --ledger l.f --batch 2 <pipe >live 2>err & pid=$!
 exec 3>pipe
 cat in >&3
 within 5 grep -q f-4 live
-kill -TERM $pid; wait $pid
+kill -TERM $pid; wait $pid 2>/dev/null
 is 'SIGTERM after pushed batches: 143' $? 143
 exec 3>&-
 is 'the ledger is left clean' "$(grep -c record_id l.f) $(grep -c intent l.f)" '4 0'

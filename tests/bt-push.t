@@ -248,7 +248,7 @@ is 'and the end is clean' $? 0
 bt-push --ledger ledger <pipe >live 2>err & pid=$!
 exec 3>pipe
 gen 902 902 >&3
-sleep 0.3; kill -TERM $pid; wait $pid
+sleep 0.3; kill -TERM $pid; wait $pid 2>/dev/null
 is 'SIGTERM ends it with 143' $? 143
 exec 3>&-
 
@@ -276,15 +276,15 @@ ok 'and no ledger appears' test ! -e none
 gen 21 22 >in
 ok 'a full stdout is status 3' sh -c 'bt-push --ledger ledger2 in >/dev/full 2>err; [ $? = 3 ]'
 is 'the rows are pushed and recorded all the same' "$(grep -c record_id ledger2)" 2
-(bt-push --ledger ledger2 in >&- 2>err; echo $? >code)
 gen 23 24 >in
 if [ -z "$VALGRIND" ]; then
 	(bt-push --ledger ledger2 in >&- 2>err; echo $? >code)
 	is 'a closed stdout is status 3' "$(cat code)" 3
-	is 'and recorded' "$(grep -c record_id ledger2)" 4
 else
-	skip 2 "valgrind's log takes its descriptor"
+	bt-push --ledger ledger2 in >out
+	skip 1 "valgrind's log takes its descriptor"
 fi
+is 'and recorded' "$(grep -c record_id ledger2)" 4
 mkfifo out2
 (exec 4<out2; exec 4<&-) &
 gen 25 26 >in

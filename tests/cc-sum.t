@@ -186,10 +186,10 @@ mkdir tmp
 if [ -z "$VALGRIND" ]; then
 	ok 'no directory for it is status 3' status 3 env TMPDIR="$T/none" cc-sum --by k --memory 1M many
 	like '... said' "$err" "^cc-sum: $T/none: No such file or directory$"
+	is '... nothing written' "$(cat "$out")" ''
 else
-	skip 2 'valgrind has files of its own there'
+	skip 3 'valgrind has files of its own there'
 fi
-is '... nothing written' "$(cat "$out")" ''
 if mount -t tmpfs -o size=1m none tmp 2>/dev/null; then
 	ok 'a full TMPDIR is status 3' status 3 env TMPDIR="$T/tmp" cc-sum --by k --memory 1M many
 	like '... said' "$err" "^cc-sum: $T/tmp: No space left on device$"

@@ -325,8 +325,7 @@ check_apart(const struct filter *f, const struct rejects *rejects, char *const f
 	for (int i = 0; i < (n == 0 ? 1 : n); i++) {
 		const char *name = n == 0 ? "-" : files[i];
 
-		if (io_is(rejects->fd, name))
-			die(ST_USAGE, "--rejects: %s is read as well; name another file", f->opts->rejects);
+		rejects_check(rejects, name);
 		if (!f->gathers && io_is(1, name))
 			die(ST_USAGE, "%s is also what is written to; write to another file", strcmp(name, "-") == 0 ? "stdin" : name);
 	}

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/msg.h"
 #include "json/splice.h"
 
 bool
@@ -122,8 +121,7 @@ lines_open(struct lines *l, const char *operand, size_t max_line, struct rejects
 {
 	int fd;
 
-	if (io_is(rejects->fd, operand))
-		die(ST_USAGE, "--rejects: %s is read as well; name another file", rejects->path);
+	rejects_check(rejects, operand);
 	if ((fd = io_open_input(&operand)) == -1) {
 		*l = (struct lines){ .name = operand };
 		return -1;

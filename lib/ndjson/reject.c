@@ -22,6 +22,13 @@ rejects_open(struct rejects *r, const char *path)
 }
 
 void
+rejects_check(const struct rejects *r, const char *operand)
+{
+	if (io_is(r->fd, operand))
+		die(ST_USAGE, "--rejects: %s is read as well; name another file", r->path);
+}
+
+void
 rejects_flush(struct rejects *r)
 {
 	if (r->out.len != 0 && io_write(r->fd, r->out.p, r->out.len) == -1)

@@ -24,6 +24,8 @@ struct rejects {
 
 /* Opens path where it is not NULL.  Returns 0, or -1 with errno. */
 int	rejects_open(struct rejects *r, const char *path) __attribute__((warn_unused_result));
+/* Misuse, which ends the tool: this operand, which is to be read, is the file itself. */
+void	rejects_check(const struct rejects *r, const char *operand);
 
 /*
  * line is 1-based (0: the file), column too (0: the whole line); reason is printed as it is.  text is the line,
