@@ -24,7 +24,8 @@ aes_key_set(struct aes_key *key, const void *p, size_t len)
 		return false;
 	memcpy(key->bytes, p, len);
 	key->len = len;
-	if (SHA256(key->bytes, len, hash) == NULL)
+	/* Where memory is gone before OpenSSL has made its context, it fails to notice and crashes. */
+	if (OSSL_LIB_CTX_get0_global_default() == NULL || SHA256(key->bytes, len, hash) == NULL)
 		mem_none();
 	for (size_t i = 0; i < ID_BYTES; i++)
 		snprintf(key->id + 2 * i, 3, "%02x", hash[i]);
